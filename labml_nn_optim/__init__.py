@@ -1,0 +1,1 @@
+"""An annotated course on optimization for deep learning: every file is a chapter."""
