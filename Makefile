@@ -20,8 +20,10 @@ site: $(READY) ## build the course into site/
 serve: $(READY) ## serve the course on 127.0.0.1:8000 and rebuild what changes
 	$(BIN)/python -m site_gen serve
 
-lock: $(READY) ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+lock: ## renew requirements.lock from pyproject.toml
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[^ ]*' requirements.lock)"
+	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url \
 		pyproject.toml --output-file requirements.lock
 
