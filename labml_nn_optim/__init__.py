@@ -1,1 +1,41 @@
-"""An annotated course on optimization for deep learning: every file is a chapter."""
+"""An annotated course on optimization for deep learning: every file is a chapter.
+
+``from labml_nn_optim import Adam`` loads that chapter and what it stands on, no other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from labml_nn_optim.registry import get_optimizer, optimizer_names
+
+if TYPE_CHECKING:
+    from labml_nn_optim.base import GenericAdaptiveOptimizer as GenericAdaptiveOptimizer
+    from labml_nn_optim.optimizers.adam import Adam as Adam
+    from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
+    from labml_nn_optim.optimizers.radam import RAdam as RAdam
+    from labml_nn_optim.weight_decay import WeightDecay as WeightDecay
+
+__all__ = [
+    "AMSGrad",
+    "Adam",
+    "GenericAdaptiveOptimizer",
+    "RAdam",
+    "WeightDecay",
+    "get_optimizer",
+    "optimizer_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "GenericAdaptiveOptimizer":
+        from labml_nn_optim.base import GenericAdaptiveOptimizer
+
+        return GenericAdaptiveOptimizer
+    if name == "WeightDecay":
+        from labml_nn_optim.weight_decay import WeightDecay
+
+        return WeightDecay
+    if name in __all__:
+        return get_optimizer(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,196 @@
+"""A rule as one compiled kernel."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from labml_nn_optim.pieces import Operands, Packed, Piece
+from labml_nn_optim.plan import SLOTS
+
+__all__ = ["TOGETHER", "apply_rule", "run_compiled"]
+
+TOGETHER = 8
+WARM_UP = 65_536
+
+Kernel: TypeAlias = Callable[[list[list[Tensor]], list[Tensor], list[Tensor], Tensor], None]
+
+
+class Slot(NamedTuple):
+    """Stands for a number that enters the kernel at run time, by its place in the vector."""
+
+    index: int
+
+
+Skeleton: TypeAlias = tuple[tuple[str, Hashable], ...]
+
+
+def split_numbers(
+    group: Mapping[str, Any], lively: frozenset[str]
+) -> tuple[Skeleton, list[float | Tensor]]:
+    """Split ``group`` into what the kernel may know for good and the numbers that may change.
+
+    A plain 0 is kept for good, so that what it switches off costs nothing, unless its name is in
+    ``lively``.
+    """
+    numbers: list[float | Tensor] = []
+
+    def slot(value: float | Tensor) -> Slot:
+        numbers.append(value)
+        return Slot(len(numbers) - 1)
+
+    def keep(name: str, value: Any) -> Hashable:
+        if isinstance(value, tuple | list):
+            return tuple(keep(name, element) for element in value)
+        if isinstance(value, float | Tensor) or name in lively and not isinstance(value, bool):
+            is_off = not isinstance(value, Tensor) and value == 0 and name not in lively
+            return 0.0 if is_off else slot(value)
+        kept: Hashable = value
+        return kept
+
+    skeleton = tuple((name, keep(name, value)) for name, value in group.items())
+    return skeleton, numbers
+
+
+def fill_numbers(skeleton: Skeleton, numbers: Sequence[Tensor]) -> dict[str, Any]:
+    """Put the numbers back into their places."""
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, Slot):
+            return numbers[value.index]
+        return tuple([fill(element) for element in value]) if isinstance(value, tuple) else value
+
+    return {name: fill(value) for name, value in skeleton}
+
+
+class Compiled(NamedTuple):
+    """A kernel over ``TOGETHER`` operands, and tiny ones to fill its places up."""
+
+    kernel: Kernel
+    spare: list[Operands]
+
+
+class Bound:
+    """What a compiled ``step_param`` sees as ``self``: its decay, and nothing of any optimizer."""
+
+    def __init__(self, weight_decay: Hashable) -> None:
+        self.weight_decay = weight_decay
+
+
+@functools.cache
+def compile_rule(
+    step_param: Callable[..., None],
+    weight_decay: Hashable,
+    skeleton: Skeleton,
+    names: tuple[str, ...],
+    dtypes: tuple[torch.dtype, ...],
+    device: torch.device,
+    threads: int,
+) -> Compiled:
+    """Compile ``step_param`` once for operands of these names, data types and this device."""
+    rule = Bound(weight_decay)
+
+    def kernel(
+        states: list[list[Tensor]], grads: list[Tensor], params: list[Tensor], vector: Tensor
+    ) -> None:
+        group = fill_numbers(skeleton, vector.unbind())
+        for state, grad, param in zip(states, grads, params, strict=True):
+            each = Operands(dict(zip(names, state, strict=True)), grad, param)
+            apply_rule(functools.partial(step_param, rule), group, each)
+
+    def example(size: int) -> Operands:
+        tensors = [torch.zeros(size, dtype=dtype, device=device) for dtype in dtypes]
+        return Operands(dict(zip(names, tensors[2:], strict=True)), tensors[0], tensors[1])
+
+    # The compiler keeps its results by code object, and gives up when one has too many.
+    kernel.__code__ = kernel.__code__.replace()
+    compiled = Compiled(
+        torch.compile(kernel, fullgraph=True, dynamic=True),
+        [example(2 + index) for index in range(TOGETHER)],
+    )
+    # Unequal sizes keep the compiler from tying one piece's size to another's; large ones make it
+    # write loops for several threads.
+    first = [example(WARM_UP + 64 * index) for index in range(TOGETHER)]
+    call(compiled, first, torch.ones(count_slots(skeleton), dtype=torch.float64, device=device))
+    return compiled
+
+
+def apply_rule(
+    step_param: Callable[..., None], group: Mapping[str, Any], operands: Operands
+) -> None:
+    """Run the update rule once; to maximize is to descend on the negated gradient."""
+    grad = operands.grad.neg() if group["maximize"] else operands.grad
+    step_param(operands.state, group, grad, operands.param)
+
+
+def count_slots(value: Any) -> int:
+    if isinstance(value, Slot):
+        return 1
+    return sum(map(count_slots, value)) if isinstance(value, tuple) else 0
+
+
+def call(compiled: Compiled, operands: Sequence[Operands], vector: Tensor) -> None:
+    full = [*operands, *compiled.spare[len(operands) :]]
+    compiled.kernel(
+        [list(each.state.values()) for each in full],
+        [each.grad for each in full],
+        [each.param for each in full],
+        vector,
+    )
+
+
+def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Cut ``pieces`` into runs of ``TOGETHER``, of which at most ``SLOTS`` share scratch room."""
+    batch: list[Piece] = []
+    for piece in pieces:
+        packed = sum(isinstance(each, Packed) for each in batch)
+        if len(batch) == TOGETHER or isinstance(piece, Packed) and packed == SLOTS:
+            yield batch
+            batch = []
+        batch.append(piece)
+    if batch:
+        yield batch
+
+
+def run_compiled(
+    step_param: Callable[..., None],
+    weight_decay: Hashable,
+    group: Mapping[str, Any],
+    lively: frozenset[str],
+    pieces: Sequence[Piece],
+) -> None:
+    """Run ``step_param`` on all ``pieces``, which are one-dimensional, through compiled kernels."""
+    skeleton, numbers = split_numbers(group, lively)
+    vectors: dict[torch.device, Tensor] = {}
+    for batch in batches(pieces):
+        opened = [piece.operands() for piece in batch]
+        operands = [next(each) for each in opened]
+        first = operands[0]
+        device = first.param.device
+        if device not in vectors:
+            vectors[device] = as_vector(numbers, device)
+        tensors = (first.grad, first.param, *first.state.values())
+        compiled = compile_rule(
+            step_param,
+            weight_decay,
+            skeleton,
+            tuple(first.state),
+            tuple(tensor.dtype for tensor in tensors),
+            device,
+            torch.get_num_threads(),
+        )
+        call(compiled, operands, vectors[device])
+        for each in opened:
+            next(each, None)
+
+
+def as_vector(numbers: Sequence[float | Tensor], device: torch.device) -> Tensor:
+    """Bring ``numbers`` to ``device`` as one tensor, without reading any that is a tensor."""
+    if any(isinstance(number, Tensor) for number in numbers):
+        parts = [torch.as_tensor(number, dtype=torch.float64).reshape(()) for number in numbers]
+        return torch.stack([part.to(device) for part in parts])
+    return torch.tensor(numbers, dtype=torch.float64, device=device)

@@ -1,0 +1,1 @@
+"""One optimizer a file, one class a file, one update rule a class."""

@@ -1,0 +1,308 @@
+"""Pieces of a parameter group, each a set of tensors on which a rule can run."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "Chunked",
+    "FlatBuffers",
+    "Listed",
+    "Member",
+    "Operands",
+    "Packed",
+    "Piece",
+    "Scratch",
+    "Stored",
+    "TensorList",
+    "Whole",
+    "can_be_chunked",
+    "can_be_packed",
+]
+
+State: TypeAlias = dict[str, Any]
+
+
+class Member(NamedTuple):
+    """A parameter that has a gradient, and its state."""
+
+    param: Tensor
+    state: State
+
+    @property
+    def home(self) -> Tensor:
+        return as_real(self.param.detach())
+
+    @property
+    def grad(self) -> Tensor:
+        assert self.param.grad is not None
+        return as_real(self.param.grad)
+
+
+class Operands(NamedTuple):
+    """What a rule is given: state by name, gradient and parameter, all of one shape."""
+
+    state: State
+    grad: Any
+    param: Any
+
+
+class Piece(Protocol):
+    """Anything that can lay its tensors out for a rule and take the result back."""
+
+    def operands(self) -> Iterator[Operands]:
+        """Yield operands; after each the rule has run, and what is not in place is written back."""
+        ...
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def is_dense(tensor: Tensor) -> bool:
+    return bool(torch.ops.aten.is_non_overlapping_and_dense(tensor))
+
+
+def real_state(state: State) -> State:
+    return {key: as_real(value) for key, value in state.items() if key != "step"}
+
+
+def working_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+class Whole:
+    """One parameter, as it is."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.state = real_state(member.state)
+        self.param = member.home
+
+    def operands(self) -> Iterator[Operands]:
+        work = self.param.to(working_dtype(self.param.dtype))
+        yield Operands(self.state, self.member.grad.to(work.dtype), work)
+        if work is not self.param:
+            self.param.copy_(work)
+
+
+def can_be_chunked(member: Member) -> bool:
+    """Whether the tensors of ``member`` are dense and laid out alike, so that they can be cut."""
+    home = member.home
+    return is_dense(home) and all(
+        isinstance(value, Tensor) and as_real(value).stride() == home.stride()
+        for key, value in member.state.items()
+        if key != "step"
+    )
+
+
+def chunk_states(state: State, cut: Callable[[Tensor], Sequence[Tensor]]) -> list[State]:
+    chunks = {key: cut(value) for key, value in state.items()}
+    return [dict(zip(chunks, values, strict=True)) for values in zip(*chunks.values(), strict=True)]
+
+
+def chunk_operands(
+    states: Sequence[State], grads: Sequence[Tensor], homes: Sequence[Tensor]
+) -> Iterator[Operands]:
+    for index, (grad, home) in enumerate(zip(grads, homes, strict=True)):
+        work = home.to(working_dtype(home.dtype))
+        yield Operands(states[index] if states else {}, grad.to(work.dtype), work)
+        if work is not home:
+            home.copy_(work)
+
+
+class Chunked:
+    """A large parameter, cut in the order of its memory."""
+
+    def __init__(self, member: Member, size: int) -> None:
+        self.member = member
+        self.size = size
+        self.home = member.home
+        self.params = self._cut(self.home)
+        self.states = chunk_states(real_state(member.state), self._cut)
+
+    def _cut(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        if tensor.stride() != self.home.stride():
+            tensor = torch.empty_like(self.home, dtype=tensor.dtype).copy_(tensor)
+        return tensor.as_strided((tensor.numel(),), (1,)).split(self.size)
+
+    def operands(self) -> Iterator[Operands]:
+        return chunk_operands(self.states, self._cut(self.member.grad), self.params)
+
+
+class Scratch(NamedTuple):
+    """Room in which packed parameters and gradients are laid side by side for one rule."""
+
+    param: Tensor
+    grad: Tensor
+
+    @classmethod
+    def of(cls, size: int, like: Tensor) -> Scratch:
+        dtype = working_dtype(like.dtype)
+        return cls(
+            torch.zeros(size, device=like.device, dtype=dtype),
+            torch.zeros(size, device=like.device, dtype=dtype),
+        )
+
+
+def can_be_packed(member: Member) -> bool:
+    """Whether all state of ``member`` has its shape, so that it can lie beside others'."""
+    return all(
+        isinstance(value, Tensor) and value.shape == member.param.shape
+        for key, value in member.state.items()
+        if key != "step"
+    )
+
+
+def views_of(buffer: Tensor, homes: Sequence[Tensor]) -> list[Tensor]:
+    """Cut a flat ``buffer`` into tensors shaped and, where dense, laid out in memory as ``homes``."""
+    sizes = [home.numel() for home in homes]
+    cut = buffer[: sum(sizes)].split(sizes)
+    return [
+        piece.as_strided(home.shape, home.stride()) if is_dense(home) else piece.view(home.shape)
+        for piece, home in zip(cut, homes, strict=True)
+    ]
+
+
+def pack_states(members: Sequence[Member], homes: Sequence[Tensor], size: int) -> State:
+    """Move the state of ``members`` into one buffer a name, of which theirs become views."""
+    packed: State = {}
+    for key in members[0].state:
+        if key == "step":
+            continue
+        sources = [as_real(member.state[key]) for member in members]
+        packed[key] = torch.zeros(size, dtype=sources[0].dtype, device=sources[0].device)
+        views = views_of(packed[key], homes)
+        torch._foreach_copy_(views, sources)
+        for member, view in zip(members, views, strict=True):
+            member.state[key] = torch.view_as_complex(view) if member.param.is_complex() else view
+    return packed
+
+
+class Packed:
+    """Many small parameters in a row; they and their gradients are copied in, and back."""
+
+    def __init__(self, members: Sequence[Member], scratch: Scratch, size: int) -> None:
+        self.members = members
+        self.homes = [member.home for member in members]
+        self.scratch = scratch
+        self.size = size
+        self.state = pack_states(members, self.homes, size)
+        self.params = views_of(scratch.param, self.homes)
+        self.grads = views_of(scratch.grad, self.homes)
+
+    def operands(self) -> Iterator[Operands]:
+        torch._foreach_copy_(self.params, self.homes)
+        torch._foreach_copy_(self.grads, [member.grad for member in self.members])
+        yield Operands(self.state, self.scratch.grad[: self.size], self.scratch.param[: self.size])
+        torch._foreach_copy_(self.homes, self.params)
+
+
+class FlatBuffers:
+    """Parameters and gradients of a whole group, stored side by side."""
+
+    def __init__(self, params: Sequence[Tensor]) -> None:
+        self.params = list(params)
+        homes = [as_real(param.detach()) for param in params]
+        size = max(2, sum(home.numel() for home in homes))
+        self.param = torch.zeros(size, dtype=homes[0].dtype, device=homes[0].device)
+        self.grad = torch.zeros_like(self.param)
+        self.views = views_of(self.param, homes)
+        self.grads = views_of(self.grad, homes)
+        torch._foreach_copy_(self.views, homes)
+        if params[0].is_complex():
+            self.views = [torch.view_as_complex(view) for view in self.views]
+            self.grads = [torch.view_as_complex(view) for view in self.grads]
+        for param, view in zip(params, self.views, strict=True):
+            param.data = view
+        self.pointers = [param.data_ptr() for param in params]
+
+    def still_hold(self) -> bool:
+        """Whether no parameter has been given other storage since."""
+        return [param.data_ptr() for param in self.params] == self.pointers
+
+    def zero_gradients(self) -> None:
+        """Set all gradients to zero in place, and take back those that were replaced."""
+        self.grad.zero_()
+        for param, view in zip(self.params, self.grads, strict=True):
+            param.grad = None if param.grad is None else view
+
+    def take_gradients(self) -> None:
+        """Let every gradient live in the buffer, where the next backward pass adds to it."""
+        for param, view in zip(self.params, self.grads, strict=True):
+            if param.grad is not view:
+                assert param.grad is not None
+                view.copy_(param.grad)
+                param.grad = view
+
+
+class Stored:
+    """All members of a group whose tensors already lie side by side."""
+
+    def __init__(self, members: Sequence[Member], buffers: FlatBuffers, size: int) -> None:
+        self.buffers = buffers
+        self.params = buffers.param.split(size)
+        self.grads = buffers.grad.split(size)
+        homes = [member.home for member in members]
+        state = pack_states(members, homes, buffers.param.numel())
+        self.states = chunk_states(state, lambda buffer: buffer.split(size))
+
+    def operands(self) -> Iterator[Operands]:
+        self.buffers.take_gradients()
+        return chunk_operands(self.states, self.grads, self.params)
+
+
+class TensorList:
+    """Tensors on which one call of a tensor method works at once, through ``torch._foreach_*``."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.tensors = list(tensors)
+
+    def __getattr__(self, name: str) -> Callable[..., TensorList]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return functools.partial(self._apply, name)
+
+    def _apply(self, name: str, *args: Any, **kwargs: Any) -> TensorList:
+        listed = getattr(torch, f"_foreach_{name}", None)
+        if listed is None:
+            results = self._one_by_one(name, args, kwargs)
+        else:
+            plain = [arg.tensors if isinstance(arg, TensorList) else arg for arg in args]
+            results = listed(self.tensors, *plain, **kwargs)
+        return self if name.endswith("_") else TensorList(results)
+
+    def _one_by_one(self, name: str, args: Any, kwargs: Any) -> list[Tensor]:
+        def pick(value: Any, index: int) -> Any:
+            return value.tensors[index] if isinstance(value, TensorList) else value
+
+        return [
+            getattr(tensor, name)(
+                *(pick(arg, index) for arg in args),
+                **{key: pick(value, index) for key, value in kwargs.items()},
+            )
+            for index, tensor in enumerate(self.tensors)
+        ]
+
+
+class Listed:
+    """Parameters of one data type and device, as lists: the way of a GPU."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+        self.homes = [member.home for member in members]
+        states = [real_state(member.state) for member in members]
+        self.state = {key: TensorList([state[key] for state in states]) for key in states[0]}
+
+    def operands(self) -> Iterator[Operands]:
+        dtype = working_dtype(self.homes[0].dtype)
+        works = [home.to(dtype) for home in self.homes]
+        grads = [member.grad.to(dtype) for member in self.members]
+        yield Operands(self.state, TensorList(grads), TensorList(works))
+        if works[0] is not self.homes[0]:
+            torch._foreach_copy_(self.homes, works)

@@ -1,0 +1,187 @@
+"""The plan of a step: which pieces a group is cut into, and when the plan is made anew."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from labml_nn_optim.pieces import (
+    Chunked,
+    FlatBuffers,
+    Listed,
+    Member,
+    Packed,
+    Piece,
+    Scratch,
+    Stored,
+    Whole,
+    can_be_chunked,
+    can_be_packed,
+)
+
+__all__ = ["CHUNK", "PACK", "SLOTS", "SMALL", "Cohort", "Layout", "Plan", "split_by_kind"]
+
+Item = TypeVar("Item")
+
+CHUNK = 524_288
+PACK = 65_536
+SMALL = 32_768
+SLOTS = 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the plan may cut: ``whole`` tensors only, ``chunk`` large ones or not, ``pack`` small."""
+
+    whole: bool = False
+    chunk: int | None = CHUNK
+    pack: bool = True
+
+
+class Cohort:
+    """Members that have made the same number of steps, and their pieces."""
+
+    def __init__(self, members: Sequence[Member], pieces: Sequence[Piece], shared: bool) -> None:
+        self.pieces = pieces
+        self.counters = [member.state["step"] for member in members]
+        self.shared = torch.stack([counter.cpu() for counter in self.counters]) if shared else None
+        if self.shared is not None:
+            for member, counter in zip(members, self.shared.unbind(), strict=True):
+                member.state["step"] = counter
+            self.counters = list(self.shared[:1].unbind())
+            self.version = self.shared._version
+
+    def advance(self) -> int:
+        """Count one more step for every member, and return the count."""
+        if self.shared is None:
+            torch._foreach_add_(self.counters, 1)
+        else:
+            self.shared += 1
+            self.version = self.shared._version
+        return int(self.counters[0])
+
+    def untouched(self) -> bool:
+        """Whether nobody else has written to the counters."""
+        return self.shared is None or self.shared._version == self.version
+
+
+class Plan:
+    """The cohorts of a group for one set of parameters that have gradients."""
+
+    def __init__(
+        self,
+        params: Sequence[Tensor],
+        state: Mapping[Tensor, dict[str, Any]],
+        layout: Layout,
+        flat: Sequence[FlatBuffers] = (),
+    ) -> None:
+        self.params = list(params)
+        self.layout = layout
+        self.flat = flat
+        members = [Member(param, state[param]) for param in params]
+        self.cohorts = [
+            Cohort(cohort, self._pieces(cohort), shared=layout.pack)
+            for cohort in _split(members, lambda member: float(member.state["step"]))
+        ]
+        self._remember(state)
+
+    def _pieces(self, members: Sequence[Member]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for alike in _split(members, lambda member: kind(member.param)):
+            params = [member.param for member in alike]
+            flat = next((flat for flat in self.flat if _same(params, flat.params)), None)
+            if flat is None:
+                pieces += _cut(alike, self.layout)
+            else:
+                pieces.append(Stored(alike, flat, self.layout.chunk or flat.param.numel()))
+        return pieces
+
+    def _remember(self, state: Mapping[Tensor, dict[str, Any]]) -> None:
+        self.pointers = [param.data_ptr() for param in self.params]
+        self.states = list(state.values())
+        self.own = [state[param] for param in self.params]
+        names = {name for own in self.own for name in own}
+        self.entries = {name: [own.get(name) for own in self.own] for name in names}
+
+    def is_for(self, params: Sequence[Tensor]) -> bool:
+        """Whether the plan was made for these very parameters."""
+        return _same(params, self.params)
+
+    def holds(self, params: Sequence[Tensor], state: Mapping[Tensor, dict[str, Any]]) -> bool:
+        """Whether the same parameters, storages and states are still there."""
+        return (
+            self.is_for(params)
+            and _same(state.values(), self.states)
+            and [param.data_ptr() for param in params] == self.pointers
+            and all(
+                _same(map(operator.methodcaller("get", name), self.own), values)
+                for name, values in self.entries.items()
+            )
+            and all(cohort.untouched() for cohort in self.cohorts)
+        )
+
+
+def _same(left: Iterable[Any], right: Sequence[Any]) -> bool:
+    found = list(left)
+    return len(found) == len(right) and all(map(operator.is_, found, right))
+
+
+def _split(items: Iterable[Item], key: Callable[[Item], Any]) -> list[list[Item]]:
+    """Split ``items`` by ``key``, keeping their order and the order of first appearance."""
+    groups: dict[Any, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:
+    return tensor.dtype, tensor.device
+
+
+def split_by_kind(params: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Split ``params`` by data type and device."""
+    return _split(params, kind)
+
+
+def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
+    """Make pieces of members of one data type and device, the largest first."""
+    if layout.whole:
+        return [Whole(member) for member in members]
+    if members[0].param.device.type != "cpu" and layout.chunk is not None:
+        return [Listed(members)]
+    members = [member for member in members if member.param.numel() > 0]
+    large = [member for member in members if member.home.numel() >= SMALL and can_be_chunked(member)]
+    large.sort(key=lambda member: -member.home.numel())
+    chosen = {id(member.param) for member in large}
+    rest = [member for member in members if id(member.param) not in chosen]
+    packable = [member for member in rest if layout.pack and can_be_packed(member)]
+    chosen |= {id(member.param) for member in packable}
+    return [
+        *(Chunked(member, layout.chunk or member.home.numel()) for member in large),
+        *_packs(packable),
+        *(Whole(member) for member in rest if id(member.param) not in chosen),
+    ]
+
+
+def _packs(members: Sequence[Member]) -> list[Piece]:
+    """Pack members up to ``PACK`` elements a piece; pieces take turns in ``SLOTS`` scratches."""
+    batches: list[list[Member]] = []
+    room = 0
+    for member in members:
+        size = member.home.numel()
+        if size > room:
+            batches.append([])
+            room = PACK
+        batches[-1].append(member)
+        room -= size
+    sizes = [max(2, sum(member.home.numel() for member in batch)) for batch in batches]
+    scratches = [Scratch.of(max(sizes), members[0].param) for _ in range(min(SLOTS, len(batches)))]
+    return [
+        Packed(batch, scratches[index % SLOTS], size)
+        for index, (batch, size) in enumerate(zip(batches, sizes, strict=True))
+    ]
