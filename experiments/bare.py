@@ -1,0 +1,41 @@
+"""The same training without a harness: what the harness's cost is measured against.
+
+No record, no checkpoint, no progress bar, no tracker, no curve. Model, data, order of the batches,
+optimizer and the evaluation once an epoch are those of `experiments.training`, so that both end
+with the same parameters.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from experiments.data import Data
+from experiments.training import Plan, evaluate, set_lr, shuffled
+
+
+def train_bare(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Data,
+    plan: Plan,
+) -> float:
+    """Train `model` in place and return its accuracy on the test set, from 0 to 1.
+
+    * `plan`: with a whole number of epochs
+    """
+    step = 0
+    accuracy = float("nan")
+    for epoch in range(int(plan.epochs)):
+        order = shuffled(plan.samples, plan.seed, epoch).to(data.train_labels.device)
+        for batch in order.split(plan.batch_size):
+            step += 1
+            set_lr(optimizer, plan.lr_at(step))
+            optimizer.zero_grad()
+            logits = model(data.train_images[batch])
+            functional.cross_entropy(logits, data.train_labels[batch]).backward()
+            optimizer.step()
+        _, correct = evaluate(model, data.test_images, data.test_labels)
+        accuracy = correct.mean().item()
+    return accuracy

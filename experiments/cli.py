@@ -1,0 +1,276 @@
+"""The command line of an experiment: options, checks, and errors of one line."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from torch import nn
+from tqdm import tqdm
+
+from experiments.configuration import Configuration
+from experiments.curves import save_curves
+from experiments.data import Data, DataError, data_root
+from experiments.environment import DeviceError, choose_device, make_reproducible
+from experiments.optimizers import OptionError, choose_optimizer
+from experiments.records import Record, RecordError
+from experiments.records import save as save_record
+from experiments.runner import Notice, StoppedError, Task, execute
+from experiments.training import SCHEDULES
+from labml_nn_optim.registry import optimizer_names, summary
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one experiment has that the others have not.
+
+    * `load_data(choice, root, notice)`: returns the data that `--data` chooses
+    * `data_choices`: what `--data` takes, the default first
+    """
+
+    name: str
+    make_model: Callable[[], nn.Module]
+    load_data: Callable[[str, Path, Notice], Data]
+    data_choices: tuple[str, ...]
+    epochs: float
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    optimizer: str
+    lr: float | None
+    settings: tuple[str, ...]
+    compiled: bool
+    schedule: str
+    epochs: float
+    batch_size: int
+    seed: int
+    data_choice: str
+    data_root: Path | None
+    device: str
+    threads: int | None
+    resume: bool
+    out: Path
+
+
+class PositiveFloat(click.ParamType):
+    """A finite number above zero."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number, or fail with one line."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and number > 0):
+            self.fail(f"{value} is not a finite number above 0.", parameter, context)
+        return number
+
+
+def experiment_command(experiment: Experiment) -> click.Command:
+    """Return the command that runs `experiment`."""
+
+    def run(**options: Any) -> None:
+        _run(experiment, Options(**options))
+
+    return click.Command(
+        f"python -m experiments.{experiment.name}",
+        callback=run,
+        params=[*_optimizer_options(), *_training_options(experiment), *_place_options(experiment)],
+        help=f"Train on {experiment.name.upper()} and leave a record with the curves.",
+    )
+
+
+def _optimizer_options() -> Sequence[click.Option]:
+    return (
+        click.Option(
+            ["--optimizer"], default="adam", show_default=True, help="Name of the optimizer."
+        ),
+        click.Option(
+            ["--list", "list_only"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_list,
+            help="List the optimizers and exit.",
+        ),
+        click.Option(
+            ["--lr"],
+            type=float,
+            show_default="the optimizer's own",
+            help="Learning rate.",
+        ),
+        click.Option(
+            ["--set", "settings"],
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Any argument of the optimizer, such as betas=0.9,0.99. May be repeated.",
+        ),
+        click.Option(
+            ["--compile", "compiled"],
+            is_flag=True,
+            help="Let the optimizer compile its update (compile=True); the model is not compiled.",
+        ),
+    )
+
+
+def _training_options(experiment: Experiment) -> Sequence[click.Option]:
+    return (
+        click.Option(
+            ["--schedule"],
+            type=click.Choice(list(SCHEDULES)),
+            default="linear",
+            show_default=True,
+            help="How the learning rate falls: linear down to 0, or constant.",
+        ),
+        click.Option(
+            ["--epochs"],
+            type=PositiveFloat(),
+            default=experiment.epochs,
+            show_default=True,
+            help="Passes over the training data; may be a fraction.",
+        ),
+        click.Option(
+            ["--batch-size"],
+            type=click.IntRange(min=1),
+            default=experiment.batch_size,
+            show_default=True,
+            help="Samples in a batch.",
+        ),
+        click.Option(
+            ["--seed"],
+            type=click.IntRange(min=0, max=2**63 - 1),
+            default=0,
+            show_default=True,
+            help="Decides the initial parameters and the order of the samples.",
+        ),
+    )
+
+
+def _place_options(experiment: Experiment) -> Sequence[click.Option]:
+    return (
+        click.Option(
+            ["--data", "data_choice"],
+            type=click.Choice(list(experiment.data_choices)),
+            default=experiment.data_choices[0],
+            show_default=True,
+            help="The data to train on.",
+        ),
+        click.Option(
+            ["--data-root"],
+            type=click.Path(path_type=Path, file_okay=False),
+            show_default="$LABML_NN_OPTIM_DATA, else the user's cache folder",
+            help="Folder of the data sets.",
+        ),
+        click.Option(
+            ["--device"],
+            type=click.Choice(["auto", "cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="Where to train.",
+        ),
+        click.Option(
+            ["--threads"],
+            type=click.IntRange(min=1),
+            show_default="torch's choice",
+            help="CPU threads; they decide the last digits of the numbers.",
+        ),
+        click.Option(
+            ["--resume"], is_flag=True, help="Go on from the newest checkpoint of the same run."
+        ),
+        click.Option(
+            ["--out"],
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path("runs") / experiment.name,
+            show_default=True,
+            help="Folder for record, curves, checkpoints and logs.",
+        ),
+    )
+
+
+def _list(context: click.Context, parameter: click.Parameter, chosen: bool) -> None:
+    if not chosen:
+        return
+    names = optimizer_names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}  {summary(name)}")
+    context.exit()
+
+
+def _run(experiment: Experiment, options: Options) -> None:
+    choice = choose_optimizer(
+        options.optimizer, options.lr, options.settings, compiled=options.compiled
+    )
+    device = choose_device(options.device)
+    make_reproducible(device, options.threads)
+    data = experiment.load_data(options.data_choice, data_root(options.data_root), _notice)
+    configuration = Configuration(
+        experiment=experiment.name,
+        optimizer=choice.name,
+        data=data.name,
+        lr=choice.lr,
+        schedule=options.schedule,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        options=choice.options,
+    )
+    task = Task(configuration, experiment.make_model, choice, data.to(device), device, options.out)
+    record = execute(task, resume=options.resume, notice=_notice)
+    _report(record, options.out)
+
+
+def _report(record: Record, out: Path) -> None:
+    path = save_record(record, out)
+    pictures = save_curves(record, path)
+    final, times = record.final, record.times
+    accuracy = final["test_accuracy"]
+    click.echo(
+        f"test accuracy {accuracy:.2%} on {record.data['name']} after {final['step']} steps "
+        f"of {record.optimizer} with seed {record.seed}"
+    )
+    click.echo(
+        f"duration {times['duration_seconds']:.1f} s, {times['samples_per_second']:,.0f} samples/s"
+    )
+    click.echo(f"record {path}")
+    for picture in pictures:
+        click.echo(f"curves {picture}")
+
+
+def _notice(line: str) -> None:
+    tqdm.write(f"note: {line}", file=sys.stderr)
+
+
+def run_command(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; every error is one line on standard error."""
+    try:
+        result = command.main(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except OptionError as error:
+        return _fail(str(error), 2)
+    except (DataError, DeviceError, RecordError, OSError) as error:
+        return _fail(str(error), 1)
+    except StoppedError as stop:
+        return _fail(f"{stop}; go on with the same command and --resume", 128 + stop.signal)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; nothing was left behind", 130)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return status

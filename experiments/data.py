@@ -1,0 +1,218 @@
+"""Where the images come from: MNIST, or scikit-learn's digits where MNIST cannot be had.
+
+A data set is four tensors that lie on the device from the first step to the last. MNIST is 220 MB
+in float32, so nothing is gained by loading it piece by piece, and no worker has to be waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import os
+import shutil
+import socket
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from platformdirs import user_cache_dir
+from torch import Tensor
+from torch.nn import functional
+
+ROOT_VARIABLE = "LABML_NN_OPTIM_DATA"
+DOWNLOAD_TIMEOUT = 15.0
+"""Seconds without an answer after which a server counts as out of reach."""
+
+MNIST_FILES = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+"""The four files and the sha256 of their bytes after decompression."""
+
+# Mean and standard deviation of all training pixels on the scale from 0 to 1.
+MNIST_PIXELS = (0.1307, 0.3081)
+DIGITS_PIXELS = (0.3054, 0.3239)
+DIGITS_TRAIN = 1437
+"""The first four fifths: the digits stand in their writers' order, so most of the rest are new."""
+
+
+class DataError(Exception):
+    """The data cannot be had; the message is one line that says what to do."""
+
+
+class DataNotFoundError(DataError):
+    """The files are neither here nor within reach of a download."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images and labels for training and for testing.
+
+    * `name`: `mnist` or `digits`
+    * `sha256`: checksum of the bytes that the tensors were made from
+    * `train_images`, `test_images`: float32, shape `[samples, 1, 28, 28]`, normalised
+    * `train_labels`, `test_labels`: int64, shape `[samples]`, 0 to 9
+    """
+
+    name: str
+    sha256: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+    def to(self, device: torch.device) -> Data:
+        """Return the same data with all four tensors on `device`."""
+        tensors = (self.train_images, self.train_labels, self.test_images, self.test_labels)
+        return Data(self.name, self.sha256, *(tensor.to(device) for tensor in tensors))
+
+    def describe(self) -> dict[str, str | int]:
+        """Return what a record says about the data."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "train_samples": len(self.train_labels),
+            "test_samples": len(self.test_labels),
+        }
+
+
+def data_root(explicit: Path | None = None) -> Path:
+    """Return `explicit`, else `$LABML_NN_OPTIM_DATA`, else the user's cache folder."""
+    if explicit is not None:
+        return explicit
+    if from_environment := os.environ.get(ROOT_VARIABLE):
+        return Path(from_environment)
+    return Path(user_cache_dir("labml-nn-optim", appauthor=False))
+
+
+def load_mnist(root: Path) -> Data:
+    """Load MNIST from `root`, after a download if files are missing.
+
+    The files are looked for under `root/MNIST/raw`, plain or as `.gz`: torchvision's own layout.
+
+    Raises `DataNotFoundError` if files are missing and cannot be downloaded, and `DataError` if one
+    is damaged or is not the original.
+    """
+    raw = root / "MNIST" / "raw"
+    if any(_find(raw, name) is None for name in MNIST_FILES):
+        _download_mnist(root, raw)
+    contents = {name: _read(raw, name) for name in MNIST_FILES}
+    return Data(
+        "mnist",
+        _sha256(*contents.values()),
+        _normalise(
+            _idx(contents["train-images-idx3-ubyte"]).view(-1, 1, 28, 28) / 255, MNIST_PIXELS
+        ),
+        _idx(contents["train-labels-idx1-ubyte"]).long(),
+        _normalise(
+            _idx(contents["t10k-images-idx3-ubyte"]).view(-1, 1, 28, 28) / 255, MNIST_PIXELS
+        ),
+        _idx(contents["t10k-labels-idx1-ubyte"]).long(),
+    )
+
+
+def load_digits() -> Data:
+    """Load the 1797 real handwritten digits of scikit-learn, 8x8 pixels, enlarged to 28x28."""
+    from sklearn.datasets import load_digits as load
+
+    digits = load()
+    pixels, targets = digits.images.astype(np.uint8), digits.target.astype(np.uint8)
+    small = torch.from_numpy(pixels).unsqueeze(1) / 16
+    large = functional.interpolate(small, size=(28, 28), mode="bilinear", align_corners=False)
+    images = _normalise(large, DIGITS_PIXELS)
+    labels = torch.from_numpy(targets).long()
+    return Data(
+        "digits",
+        _sha256(pixels.tobytes(), targets.tobytes()),
+        images[:DIGITS_TRAIN],
+        labels[:DIGITS_TRAIN],
+        images[DIGITS_TRAIN:],
+        labels[DIGITS_TRAIN:],
+    )
+
+
+def _find(raw: Path, name: str) -> Path | None:
+    candidates = (raw / f"{name}.gz", raw / name)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(raw: Path, name: str) -> bytes:
+    """Return the decompressed bytes of one of MNIST's files, after a look at their checksum."""
+    path = _find(raw, name)
+    if path is None:
+        raise DataNotFoundError(f"{raw / name}.gz does not exist")
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"{path} cannot be read ({_one_line(error)}); delete it to download it anew"
+        ) from None
+    if _sha256(content) != MNIST_FILES[name]:
+        raise DataError(f"{path} has a wrong checksum; delete it to download it anew")
+    return content
+
+
+def _idx(content: bytes) -> Tensor:
+    """Return the values of an IDX file, flat, after its 4 bytes and 4 for each dimension."""
+    rank = content[3]
+    return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8)
+
+
+def _normalise(images: Tensor, pixels: tuple[float, float]) -> Tensor:
+    mean, standard_deviation = pixels
+    return (images - mean) / standard_deviation
+
+
+def _sha256(*contents: bytes) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _download_mnist(root: Path, raw: Path) -> None:
+    """Let torchvision download MNIST into a temporary folder, then move the files to their place.
+
+    A download that breaks off leaves nothing behind.
+    """
+    from torchvision.datasets import MNIST
+
+    try:
+        with tempfile.TemporaryDirectory() as folder, _socket_timeout():
+            MNIST(folder, train=True, download=True)
+            raw.mkdir(parents=True, exist_ok=True)
+            for name in MNIST_FILES:
+                arriving = raw / f"{name}.gz.part"
+                shutil.copyfile(Path(folder) / "MNIST" / "raw" / f"{name}.gz", arriving)
+                arriving.replace(raw / f"{name}.gz")
+    except (RuntimeError, OSError, http.client.HTTPException) as error:
+        raise DataNotFoundError(
+            f"MNIST is not in {root} and could not be downloaded ({_one_line(error)}); put the "
+            f"four .gz files into {raw}, name a folder with --data-root, or use --data digits"
+        ) from None
+
+
+@contextlib.contextmanager
+def _socket_timeout() -> Iterator[None]:
+    """Give up on silent servers: torchvision sets no time limit of its own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text.strip().splitlines()[-1]

@@ -1,0 +1,130 @@
+"""From the command line to an optimizer: names and values, checked before anything runs."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import math
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from labml_nn_optim import get_optimizer
+
+
+class OptionError(ValueError):
+    """A name or value is wrong; the message is one line."""
+
+
+@dataclass(frozen=True)
+class OptimizerChoice:
+    """An optimizer's class and the arguments to make it with.
+
+    * `name`: the name of its file, such as `radam`
+    * `lr`: the learning rate, the class's own default if none was given
+    * `options`: all other arguments that were set
+    """
+
+    name: str
+    kind: type[torch.optim.Optimizer]
+    lr: float
+    options: dict[str, Any]
+
+    def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return an optimizer of these parameters."""
+        return self.kind(parameters, lr=self.lr, **self.options)
+
+
+def choose_optimizer(
+    name: str, lr: float | None, settings: Sequence[str], *, compiled: bool = False
+) -> OptimizerChoice:
+    """Return the optimizer that `--optimizer`, `--lr`, `--set` and `--compile` describe.
+
+    * `settings`: strings of the form `name=value`, the value a Python literal
+
+    Raises `OptionError` for a name or value that the optimizer does not take. The optimizer is
+    made once on a dummy parameter, so that its own checks have run when this returns.
+    """
+    try:
+        kind = get_optimizer(name)
+    except ValueError as error:
+        raise OptionError(f"--optimizer: {error}") from None
+    allowed = argument_names(kind)
+    options = parse_settings(settings, allowed, kind.__name__)
+    if lr is not None and "lr" in options:
+        raise OptionError("lr is set twice, by --lr and by --set")
+    if compiled and not options.setdefault("compile", True):
+        raise OptionError("--compile and --set compile=False contradict each other")
+    rate = options.pop("lr", lr)
+    if rate is None:
+        rate = inspect.signature(kind).parameters["lr"].default
+    choice = OptimizerChoice(kind.__module__.rpartition(".")[2], kind, rate, options)
+    _try(choice)
+    return choice
+
+
+def argument_names(kind: type) -> list[str]:
+    """Return the names of the constructor's arguments, without the parameters to optimize.
+
+    Keyword arguments that are declared through `**options: Unpack[SomeTypedDict]` count too.
+    """
+    names = []
+    hints = typing.get_type_hints(kind.__init__)
+    for name, parameter in list(inspect.signature(kind).parameters.items())[1:]:
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            names.append(name)
+        elif typing.get_origin(hint := hints.get(name)) is typing.Unpack:
+            names.extend(typing.get_type_hints(typing.get_args(hint)[0]))
+    return names
+
+
+def parse_settings(settings: Sequence[str], allowed: Sequence[str], owner: str) -> dict[str, Any]:
+    """Return the names and values of `name=value` strings; raises `OptionError`."""
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals or not name or not text:
+            raise OptionError(f"--set {setting}: write name=value, such as betas=0.9,0.99")
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(allowed)}"
+            raise OptionError(f"--set {setting}: {owner} has no argument {name}; {hint}")
+        if name in options:
+            raise OptionError(f"--set {setting}: {name} is set twice")
+        options[name] = _literal(setting, text)
+    return options
+
+
+def _literal(setting: str, text: str) -> Any:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        proper = {"true": "True", "false": "False", "none": "None"}.get(text.lower())
+        hint = f"write {proper}" if proper else "write a number, True, 0.9,0.99 or 'text'"
+        raise OptionError(f"--set {setting}: {text} is no Python value; {hint}") from None
+    if not _recordable(value):
+        raise OptionError(
+            f"--set {setting}: only finite numbers, text, True, False, None, and tuples of these"
+        )
+    return value
+
+
+def _recordable(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(_recordable(element) for element in value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bool | int | str)
+
+
+def _try(choice: OptimizerChoice) -> None:
+    try:
+        choice.make([nn.Parameter(torch.zeros(2, 2))])
+    except (TypeError, ValueError, RuntimeError) as error:
+        message = " ".join(str(error).split())
+        raise OptionError(f"{choice.kind.__name__}: {message}") from None

@@ -1,0 +1,255 @@
+"""The record of a run: one small JSON file from which every curve of the course is drawn.
+
+The same configuration gives the same bytes on the same machine, apart from what stands under
+`times`. Numbers have six significant digits; NaN and infinity, which JSON does not have, are null.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonschema import Draft202012Validator
+
+from experiments.configuration import configuration_hash
+
+MOST_BYTES = 30_000
+MOST_POINTS = 300
+
+_NUMBER = {"type": ["number", "null"]}
+
+
+def _table(*columns: str) -> dict[str, Any]:
+    """Return the schema of a table: columns of equal length, the first of them steps."""
+    values = {"type": "array", "maxItems": MOST_POINTS, "items": _NUMBER}
+    steps = {"type": "array", "maxItems": MOST_POINTS, "items": {"type": "integer", "minimum": 1}}
+    return _fields({"step": steps, **dict.fromkeys(columns, values)})
+
+
+def _fields(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object that has exactly these fields."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_COUNT = {"type": "integer", "minimum": 0}
+_AMOUNT = {"type": "number", "minimum": 0}
+
+SCHEMA = _fields(
+    {
+        "experiment": _TEXT,
+        "optimizer": _TEXT,
+        "configuration": _fields(
+            {
+                "experiment": _TEXT,
+                "optimizer": _TEXT,
+                "data": _TEXT,
+                "lr": _AMOUNT,
+                "schedule": _TEXT,
+                "epochs": _AMOUNT,
+                "batch_size": {"type": "integer", "minimum": 1},
+                "seed": _COUNT,
+                "options": {"type": "object"},
+            }
+        ),
+        "data": _fields(
+            {
+                "name": _TEXT,
+                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "train_samples": _COUNT,
+                "test_samples": _COUNT,
+                "test_subset_samples": _COUNT,
+            }
+        ),
+        "environment": _fields(
+            {
+                "device": _TEXT,
+                "labml_nn_optim": _TEXT,
+                "processor": _TEXT,
+                "python": _TEXT,
+                "threads": {"type": "integer", "minimum": 1},
+                "torch": _TEXT,
+            }
+        ),
+        "curves": _fields(
+            {
+                "train": _table("loss", "lr", "gradient_norm", "update_norm"),
+                "test": _table("loss", "accuracy"),
+                "test_subset": _table("loss", "accuracy"),
+            }
+        ),
+        "final": _fields(
+            {
+                "step": _COUNT,
+                "train_loss": _NUMBER,
+                "test_loss": _NUMBER,
+                "test_accuracy": _NUMBER,
+            }
+        ),
+        "times": _fields(
+            {"started": _TEXT, "duration_seconds": _AMOUNT, "samples_per_second": _AMOUNT}
+        ),
+    }
+)
+"""The record as a JSON schema."""
+
+_VALIDATOR = Draft202012Validator(SCHEMA)
+
+
+class RecordError(ValueError):
+    """A file is no record; the message is one line that names the file and the place in it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run.
+
+    * `configuration`: everything that decides the numbers, see `experiments.configuration`
+    * `data`: name, checksum and sizes of the data
+    * `environment`: versions and hardware
+    * `curves`: tables of columns over the column `step`: `train` (mean `loss` since the row before,
+      `lr`, `gradient_norm`, `update_norm`), `test` (`loss`, `accuracy` on the whole test set) and
+      `test_subset` (the same on every n-th test image)
+    * `final`: `step`, `train_loss`, `test_loss`, `test_accuracy` (0 to 1) after the last step
+    * `times`: when the run began and how long it took
+    * `path`: the file that the record was loaded from
+    """
+
+    experiment: str
+    optimizer: str
+    configuration: dict[str, Any]
+    data: dict[str, Any]
+    environment: dict[str, Any]
+    curves: dict[str, dict[str, list[float | None]]]
+    final: dict[str, Any]
+    times: dict[str, Any]
+    path: Path | None = field(default=None, compare=False)
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        seed: int = self.configuration["seed"]
+        return seed
+
+    @property
+    def file_name(self) -> str:
+        """The name of the record's file: the optimizer and the hash of the configuration."""
+        return f"{self.optimizer}-{configuration_hash(self.configuration)}.json"
+
+
+def dumps(record: Record) -> str:
+    """Return the record as JSON: sorted keys, one line for each number or column."""
+    fields = asdict(record)
+    del fields["path"]
+    return _format(_portable(fields)) + "\n"
+
+
+def save(record: Record, folder: Path) -> Path:
+    """Write the record into `folder` and return the path of the file.
+
+    The file is there whole or not at all. Raises `RecordError` if the record is not valid or
+    larger than 30 KB.
+    """
+    path = folder / record.file_name
+    text = dumps(record)
+    _check(json.loads(text), path)
+    if len(text.encode()) > MOST_BYTES:
+        _fail(path, f"is {len(text.encode())} bytes long, more than {MOST_BYTES}")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.encode())
+    return path
+
+
+def load(path: Path) -> Record:
+    """Read one record; raises `RecordError` if the file is not a valid one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text, parse_constant=_reject_constant)
+    except (OSError, ValueError) as error:
+        _fail(path, f"is no JSON: {error}")
+    _check(fields, path)
+    return Record(**fields, path=path)
+
+
+def load_all(folder: Path) -> list[Record]:
+    """Read all records in `folder`, by optimizer, then configuration, then seed."""
+    records = [load(path) for path in sorted(folder.glob("*.json"))]
+    return sorted(records, key=_order)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that a reader sees either as it was before or complete."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner reads.
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _order(record: Record) -> tuple[str, str, int]:
+    without_seed = {key: value for key, value in record.configuration.items() if key != "seed"}
+    return record.optimizer, json.dumps(without_seed, sort_keys=True), record.seed
+
+
+def _portable(value: Any) -> Any:
+    """Round floats to six significant digits, and write what JSON lacks as None."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _portable(element) for key, element in value.items()}
+    if isinstance(value, list | tuple):
+        return [_portable(element) for element in value]
+    return value
+
+
+def _format(value: Any, indent: str = "") -> str:
+    """Return JSON with one line for each field; a list stays on one line."""
+    if not isinstance(value, dict) or not value:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    inner = indent + " "
+    lines = [f"{inner}{json.dumps(key)}: {_format(value[key], inner)}" for key in sorted(value)]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
+def _check(fields: Any, path: Path) -> None:
+    errors: Iterable[Any] = sorted(
+        _VALIDATOR.iter_errors(fields), key=lambda error: error.json_path
+    )
+    for error in errors:
+        _fail(path, f"{error.json_path.removeprefix('$.')}: {error.message}")
+    for name, table in fields["curves"].items():
+        if len({len(column) for column in table.values()}) != 1:
+            _fail(path, f"curves.{name}: the columns are not equally long")
+        steps = table["step"]
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+            _fail(path, f"curves.{name}.step: the steps do not increase")
+    if fields["configuration"]["optimizer"] != fields["optimizer"]:
+        _fail(path, "optimizer: is not the configuration's")
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _fail(path: Path, what: str) -> NoReturn:
+    message = f"{path}: {what}".splitlines()[0]
+    raise RecordError(message if len(message) <= 300 else message[:297] + "...") from None

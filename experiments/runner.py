@@ -1,0 +1,248 @@
+"""A run from its configuration to its record: the loop, with all that surrounds it.
+
+The loop itself stands in `experiments.training` and knows nothing of progress bars, trackers,
+checkpoints and signals. It gives back control after every step; what happens then stands here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from experiments.checkpoints import Checkpoints
+from experiments.configuration import Configuration
+from experiments.data import Data
+from experiments.environment import describe_environment
+from experiments.optimizers import OptimizerChoice
+from experiments.progress import Progress
+from experiments.records import Record
+from experiments.tracking import Log, TrackingError, tracking
+from experiments.training import History, Plan, subset_stride, train
+
+CHECKPOINT_SECONDS = 20.0
+"""A kill loses at most the work of about so many seconds."""
+
+Notice = Callable[[str], None]
+"""Called with a line that the user ought to see."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to run, and where.
+
+    * `make_model`: returns a new model; called after the seed is set
+    * `out`: the folder for record, curves, checkpoints and logs
+    """
+
+    configuration: Configuration
+    make_model: Callable[[], nn.Module]
+    choice: OptimizerChoice
+    data: Data
+    device: torch.device
+    out: Path
+
+
+class StoppedError(Exception):
+    """The run was asked to stop and has left a checkpoint.
+
+    * `signal`: the number of the signal that asked
+    """
+
+    def __init__(self, signal: int, step: int, checkpoint: Path) -> None:
+        super().__init__(f"stopped after step {step}; the checkpoint is {checkpoint}")
+        self.signal = signal
+
+
+class StopSignal:
+    """Turns the first Ctrl-C or SIGTERM into a wish that is granted after the current step.
+
+    A second one acts at once.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+        self.__exit__()
+
+
+class Run:
+    """A run that is under way: model, optimizer, history, and the clock."""
+
+    def __init__(self, task: Task) -> None:
+        configuration, data = task.configuration, task.data
+        torch.manual_seed(configuration.seed)
+        self.task = task
+        self.model = task.make_model().to(task.device)
+        self.optimizer = task.choice.make(self.model.parameters())
+        self.plan = Plan(
+            samples=len(data.train_labels),
+            batch_size=configuration.batch_size,
+            epochs=configuration.epochs,
+            seed=configuration.seed,
+            lr=configuration.lr,
+            schedule=configuration.schedule,
+        )
+        self.history = History(task.device)
+        self.checkpoints = Checkpoints(task.out / configuration.name, configuration.name)
+        self.environment = describe_environment(task.device)
+        self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.seconds_before = 0.0
+        self.clock = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work, over all the processes that did it."""
+        return self.seconds_before + time.perf_counter() - self.clock
+
+    def save_checkpoint(self) -> Path:
+        """Write down everything that the next step depends on."""
+        state = {
+            "history": self.history.state_dict(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
+            "environment": self.environment,
+            "started": self.started,
+            "seconds": self.seconds,
+        }
+        return self.checkpoints.save(self.history.step, state)
+
+    def resume(self, notice: Notice) -> None:
+        """Go back to the newest checkpoint that can be read, if there is one."""
+        state, problems = self.checkpoints.load_newest()
+        for problem in problems:
+            notice(problem)
+        if state is None:
+            notice(f"there is no checkpoint in {self.checkpoints.folder}: starting at step 1")
+            return
+        for key, value in self.environment.items():
+            if state["environment"].get(key) != value:
+                notice(
+                    f"the checkpoint was made with {key} {state['environment'].get(key)}, this run "
+                    f"has {value}: its numbers will differ from those of a run in one go"
+                )
+        self.history.load_state_dict(state["history"])
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        torch.cuda.set_rng_state_all(state["random_cuda"])
+        self.started = state["started"]
+        self.seconds_before = state["seconds"]
+        notice(f"going on after step {self.history.step} of {self.plan.total_steps}")
+
+    def record(self) -> Record:
+        """Return the record of the finished run."""
+        configuration, data = self.task.configuration, self.task.data
+        curves = {name: table.columns for name, table in self.history.curves.items()}
+        seconds = self.seconds
+        subset = len(data.test_labels[:: subset_stride(len(data.test_labels))])
+        return Record(
+            experiment=configuration.experiment,
+            optimizer=configuration.optimizer,
+            configuration=configuration.to_dict(),
+            data={**data.describe(), "test_subset_samples": subset},
+            environment=self.environment,
+            curves=curves,
+            final={
+                "step": self.history.step,
+                "train_loss": curves["train"]["loss"][-1],
+                "test_loss": curves["test"]["loss"][-1],
+                "test_accuracy": curves["test"]["accuracy"][-1],
+            },
+            times={
+                "started": self.started,
+                "duration_seconds": round(seconds, 2),
+                "samples_per_second": self.plan.samples_after(self.history.step) / seconds,
+            },
+        )
+
+
+def execute(task: Task, *, resume: bool, notice: Notice) -> Record:
+    """Train, and return the record.
+
+    Raises `StoppedError` on Ctrl-C and SIGTERM, once a checkpoint is written.
+    """
+    run = Run(task)
+    if resume:
+        run.resume(notice)
+    elif steps := run.checkpoints.steps():
+        notice(f"starting anew; --resume would have gone on after step {steps[0]}")
+    with (
+        StopSignal() as stop,
+        _log_with_labml(task, notice) as log,
+        Progress(run.plan, task.configuration.optimizer, run.history.step) as progress,
+    ):
+        _train(run, stop, log, progress, fresh=not resume)
+    _warn_of_divergence(run.history, notice)
+    return run.record()
+
+
+def _train(run: Run, stop: StopSignal, log: Log, progress: Progress, *, fresh: bool) -> None:
+    """Run the loop, and after every step do what is due."""
+    saved = time.perf_counter()
+    for step in train(run.model, run.optimizer, run.task.data, run.plan, run.history):
+        progress.step(step)
+        for name, table in run.history.curves.items():
+            if row := table.at(step):
+                log(step, name, row)
+                progress.show(name, row)
+        due = time.perf_counter() - saved > CHECKPOINT_SECONDS
+        if due or run.plan.evaluates(step) or stop.received is not None:
+            if fresh:
+                run.checkpoints.clear()
+                fresh = False
+            checkpoint = run.save_checkpoint()
+            saved = time.perf_counter()
+            if stop.received is not None and step < run.plan.total_steps:
+                raise StoppedError(stop.received, step, checkpoint)
+
+
+@contextlib.contextmanager
+def _log_with_labml(task: Task, notice: Notice) -> Iterator[Log]:
+    """Log with labml's tracker; a run does not fail because its log does."""
+    configuration = task.configuration
+    with contextlib.ExitStack() as stack:
+        try:
+            log = stack.enter_context(
+                tracking(task.out, configuration.name, configuration.to_dict())
+            )
+        except TrackingError as error:
+            notice(str(error))
+            log = _log_nothing
+        yield log
+
+
+def _log_nothing(step: int, table: str, row: Any) -> None:
+    """Take the place of a log that could not be opened."""
+
+
+def _warn_of_divergence(history: History, notice: Notice) -> None:
+    train_table = history.curves["train"].columns
+    for step, loss in zip(train_table["step"], train_table["loss"], strict=True):
+        if not math.isfinite(loss):
+            notice(f"the run diverged: the loss is not finite from step {step:g} on")
+            return
