@@ -55,7 +55,7 @@ class Checkpoints:
 
     def load_newest(self) -> tuple[dict[str, Any] | None, list[str]]:
         """Return the newest state that can be read, and a line about each that cannot."""
-        problems = []
+        problems: list[str] = []
         for step in self.steps():
             try:
                 return self._load(step), problems

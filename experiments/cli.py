@@ -61,24 +61,6 @@ class Options:
     out: Path
 
 
-class PositiveFloat(click.ParamType):
-    """A finite number above zero."""
-
-    name = "float"
-
-    def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
-    ) -> float:
-        """Return the number, or fail with one line."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not (math.isfinite(number) and number > 0):
-            self.fail(f"{value} is not a finite number above 0.", parameter, context)
-        return number
-
-
 def experiment_command(experiment: Experiment) -> click.Command:
     """Return the command that runs `experiment`."""
 
@@ -137,7 +119,8 @@ def _training_options(experiment: Experiment) -> Sequence[click.Option]:
         ),
         click.Option(
             ["--epochs"],
-            type=PositiveFloat(),
+            type=click.FloatRange(min=0, min_open=True),
+            callback=_finite,
             default=experiment.epochs,
             show_default=True,
             help="Passes over the training data; may be a fraction.",
@@ -198,6 +181,12 @@ def _place_options(experiment: Experiment) -> Sequence[click.Option]:
             help="Folder for record, curves, checkpoints and logs.",
         ),
     )
+
+
+def _finite(context: click.Context, parameter: click.Parameter, number: float) -> float:
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{number} is not finite.", context, parameter)
+    return number
 
 
 def _list(context: click.Context, parameter: click.Parameter, chosen: bool) -> None:

@@ -1,8 +1,354 @@
-"""Curves."""
+"""Charts of records: loss on a log axis and accuracy, over steps.
 
+A chart is a Vega-Lite specification. It becomes a file of its own (`to_svg`, `to_png`) or a piece
+of a page (`to_page_svg`), where colours are the page's and no script is needed to read a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from experiments.records import Record
+from typing import Any
+from xml.etree import ElementTree
+
+import altair
+import vl_convert
+
+from experiments.records import Record, write_atomically
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f3c8d", "#666666")
+"""Colours of the series; on a page they are the variables `--curve-1`, `--curve-2`, ..."""
+
+INK = "#222222"
+"""Colour of text and axes; on a page it is the colour of the text around the chart."""
+
+PANEL_WIDTH, PANEL_HEIGHT = 340, 240
+MOST_READINGS = 60
+"""Places along the x axis where a reader can see the values."""
+
+_SVG = "http://www.w3.org/2000/svg"
+ElementTree.register_namespace("", _SVG)
 
 
-def save_curves(record: Record, path: Path) -> list[Path]:
-    return []
+def learning_curves(records: Sequence[Record]) -> dict[str, Any]:
+    """Return the chart of some runs: train and test loss on the left, test accuracy on the right.
+
+    Runs that differ in nothing but the seed are one line, the median, in a band from the least to
+    the greatest value. Raises `ValueError` without a record.
+    """
+    if not records:
+        raise ValueError("records must hold at least one record, got none")
+    groups = group_by_seed(records)
+    panels = altair.hconcat(_loss_panel(groups), _accuracy_panel(groups), spacing=36)
+    spec: dict[str, Any] = (
+        panels.resolve_scale(color="independent")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=INK,
+            titleColor=INK,
+            domainColor=INK,
+            tickColor=INK,
+            gridColor=INK,
+            gridOpacity=0.12,
+            titleFontWeight="normal",
+            titleFontSize=12,
+            labelFontSize=11,
+        )
+        .configure_legend(
+            labelColor=INK, orient="top", title=None, labelFontSize=12, symbolStrokeWidth=2
+        )
+        .configure_title(
+            color=INK, subtitleColor=INK, fontSize=14, subtitleFontSize=11, fontWeight="bold"
+        )
+        .to_dict()
+    )
+    return spec
+
+
+def group_by_seed(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return the records by the label of their line, in the order of their first appearance.
+
+    The label is the optimizer; where one optimizer ran with several configurations, what differs
+    between them is added.
+    """
+    differing = {
+        optimizer: _differing_keys([r for r in records if r.optimizer == optimizer])
+        for optimizer in {record.optimizer for record in records}
+    }
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        settings = [
+            f"{key} {json.dumps(record.configuration[key])}" for key in differing[record.optimizer]
+        ]
+        groups.setdefault(", ".join([record.optimizer, *settings]), []).append(record)
+    return groups
+
+
+def _differing_keys(records: Sequence[Record]) -> list[str]:
+    keys = sorted(set(records[0].configuration) - {"seed"})
+    return [key for key in keys if len({json.dumps(r.configuration[key]) for r in records}) > 1]
+
+
+def seed_bands(records: Sequence[Record], table: str, column: str) -> list[dict[str, float]]:
+    """Return `step`, `median`, `low` and `high` of one column over the seeds.
+
+    Values that are null are left out; a step without any value is left out.
+    """
+    values: dict[int, list[float]] = {}
+    for record in records:
+        steps, column_values = record.curves[table]["step"], record.curves[table][column]
+        for step, value in zip(steps, column_values, strict=True):
+            if step is not None and value is not None:
+                values.setdefault(int(step), []).append(value)
+    return [
+        {
+            "step": step,
+            "median": statistics.median(found),
+            "low": min(found),
+            "high": max(found),
+        }
+        for step, found in sorted(values.items())
+    ]
+
+
+def _loss_panel(groups: dict[str, list[Record]]) -> altair.LayerChart:
+    rows = [
+        *_rows(groups, "train", "loss", "train"),
+        *_rows(groups, "test_subset", "loss", "test"),
+    ]
+    # A log axis has no place for zero.
+    rows = [row for row in rows if row["low"] > 0]
+    y = altair.Y(
+        "median:Q",
+        title=None,
+        scale=altair.Scale(type="log", nice=False),
+        axis=altair.Axis(tickCount=6),
+    )
+    dash = altair.StrokeDash(
+        "kind:N", scale=altair.Scale(domain=["train", "test"], range=[[1, 0], [5, 3]]), legend=None
+    )
+    lines = _lines(rows, groups, y).encode(strokeDash=dash)
+    return altair.layer(
+        _band(rows, groups), lines, _readings(rows, "loss", "{:.4g}"), title=_loss_title(groups)
+    )
+
+
+def _accuracy_panel(groups: dict[str, list[Record]]) -> altair.LayerChart:
+    rows = _percent(_rows(groups, "test_subset", "accuracy", "test"))
+    whole = _percent(_rows(groups, "test", "accuracy", "whole test set"))
+    y = altair.Y("median:Q", title=None, scale=altair.Scale(zero=False))
+    dots = _base(whole).mark_point(filled=True, size=36, opacity=1)
+    return altair.layer(
+        _band(rows, groups),
+        _lines(rows, groups, y),
+        dots.encode(x=_steps(), y=y, color=_colours(groups)),
+        _readings(rows + whole, "accuracy", "{:.2f} %"),
+        title=_accuracy_title(groups),
+    )
+
+
+def _loss_title(groups: dict[str, list[Record]]) -> altair.TitleParams:
+    return _title("loss", f"line: training, dashes: {_subset(groups)}")
+
+
+def _accuracy_title(groups: dict[str, list[Record]]) -> altair.TitleParams:
+    data = next(iter(groups.values()))[0].data
+    subtitle = f"line: {_subset(groups)}, dots: all {data['test_samples']:,}"
+    if data["test_samples"] == data["test_subset_samples"]:
+        subtitle = f"all {_subset(groups)}, dots after each epoch"
+    return _title("test accuracy in %", subtitle)
+
+
+def _title(text: str, subtitle: str) -> altair.TitleParams:
+    return altair.TitleParams(text, subtitle=subtitle, anchor="start", frame="group")
+
+
+def _subset(groups: dict[str, list[Record]]) -> str:
+    """Say on which images the frequent checks were made."""
+    samples = next(iter(groups.values()))[0].data["test_subset_samples"]
+    return f"{samples:,} test images"
+
+
+def _rows(
+    groups: dict[str, list[Record]], table: str, column: str, kind: str
+) -> Iterator[dict[str, Any]]:
+    for label, records in groups.items():
+        for row in seed_bands(records, table, column):
+            yield {**row, "optimizer": label, "kind": kind}
+
+
+def _percent(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        row | {name: round(100 * row[name], 4) for name in ("median", "low", "high")}
+        for row in rows
+    ]
+
+
+def _base(rows: list[dict[str, Any]]) -> altair.Chart:
+    return altair.Chart(altair.Data(values=rows)).properties(width=PANEL_WIDTH, height=PANEL_HEIGHT)
+
+
+def _steps() -> altair.X:
+    return altair.X("step:Q", title="step", axis=altair.Axis(tickCount=6))
+
+
+def _colours(groups: dict[str, list[Record]]) -> altair.Color:
+    colours = [PALETTE[index % len(PALETTE)] for index in range(len(groups))]
+    legend = altair.Legend(symbolType="stroke", symbolOpacity=1)
+    scale = altair.Scale(domain=list(groups), range=colours)
+    return altair.Color("optimizer:N", scale=scale, legend=legend)
+
+
+def _lines(
+    rows: list[dict[str, Any]], groups: dict[str, list[Record]], y: altair.Y
+) -> altair.Chart:
+    lines: altair.Chart = (
+        _base(rows).mark_line(strokeWidth=1.6).encode(x=_steps(), y=y, color=_colours(groups))
+    )
+    return lines
+
+
+def _band(rows: list[dict[str, Any]], groups: dict[str, list[Record]]) -> altair.Chart:
+    band: altair.Chart = (
+        _base(rows)
+        .mark_area(opacity=0.18)
+        .encode(x=_steps(), y="low:Q", y2="high:Q", color=_colours(groups), detail="kind:N")
+    )
+    return band
+
+
+def _readings(rows: list[dict[str, Any]], name: str, form: str) -> altair.Chart:
+    """Return invisible vertical strokes whose descriptions tell the values at their step."""
+    at_step: dict[int, list[str]] = {}
+    for row in rows:
+        line = f"{row['optimizer']}, {row['kind']}: {form.format(row['median'])}"
+        at_step.setdefault(row["step"], []).append(line)
+    steps = sorted(at_step)
+    # From the end, so that the last values can be read whatever the number of steps.
+    chosen = steps[:: -max(1, math.ceil(len(steps) / MOST_READINGS))]
+    readings = [
+        {"step": step, "reading": "\n".join([f"{name} at step {step}", *at_step[step]])}
+        for step in reversed(chosen)
+    ]
+    width = round(PANEL_WIDTH / max(1, len(readings)), 2)
+    rules: altair.Chart = (
+        _base(readings)
+        .mark_rule(strokeWidth=width, opacity=0, color=INK)
+        .encode(x=_steps(), description="reading:N")
+    )
+    return rules
+
+
+def to_svg(spec: dict[str, Any]) -> str:
+    """Return the chart as an SVG file of its own, on white."""
+    svg: str = vl_convert.vegalite_to_svg({**spec, "background": "white"})
+    return svg
+
+
+def to_png(spec: dict[str, Any]) -> bytes:
+    """Return the chart as a PNG file, two pixels for every unit of the SVG."""
+    png: bytes = vl_convert.vegalite_to_png({**spec, "background": "white"}, scale=2)
+    return png
+
+
+def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
+    """Return the chart as HTML for a page: one SVG for each panel, so that they wrap on a phone.
+
+    Colours are `var(--curve-1)`, `var(--curve-2)`, ... with classes `curve-1`, ..., text and axes
+    take the colour of the text around them, and fonts are inherited. Values are read from the
+    tooltip of the stroke (class `curve-reading`) that shows under the pointer.
+
+    * `title`, `description`: what a screen reader says
+    """
+    panels = spec.get("hconcat", [spec])
+    # What the panels share; `resolve` would apply to the layers of a panel that stands alone.
+    shared = {key: spec[key] for key in spec.keys() - {"hconcat", "resolve", "spacing"}}
+    identity = json.dumps([spec, title, description], sort_keys=True)
+    prefix = f"curve-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    svgs = [
+        _page_panel(to_svg({**shared, **panel}), f"{prefix}-{index}", title, description)
+        for index, panel in enumerate(panels)
+    ]
+    return f'<div class="curves">{"".join(svgs)}</div>'
+
+
+def _page_panel(svg: str, prefix: str, title: str, description: str) -> str:
+    root = ElementTree.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _is_idle(child):
+                parent.remove(child)
+    for element in root.iter():
+        _inherit(element)
+        _prefix_ids(element, prefix)
+    _turn_readings_into_titles(root)
+    root.attrib = {
+        "class": "curve",
+        "viewBox": root.attrib["viewBox"],
+        "width": "100%",
+        "role": "img",
+        "aria-labelledby": f"{prefix}-title",
+        "aria-describedby": f"{prefix}-description",
+    }
+    for position, (name, identifier, text) in enumerate(
+        [("title", "title", title), ("desc", "description", description)]
+    ):
+        element = ElementTree.Element(f"{{{_SVG}}}{name}", id=f"{prefix}-{identifier}")
+        element.text = text
+        root.insert(position, element)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _is_idle(element: ElementTree.Element) -> bool:
+    """Return whether an element paints nothing: backgrounds, and what is not displayed."""
+    of_root = element.tag == f"{{{_SVG}}}rect" and element.get("fill") == "white"
+    backdrop = element.get("class") in ("background", "foreground") and not element.get("stroke")
+    return of_root or backdrop or element.get("display") == "none"
+
+
+def _inherit(element: ElementTree.Element) -> None:
+    """Let an element take colours and font from the page, and drop what only Vega reads."""
+    for attribute in ("class", "font-family", "pointer-events", "role", "aria-roledescription"):
+        element.attrib.pop(attribute, None)
+    if element.get("opacity") == "1":
+        del element.attrib["opacity"]
+    for attribute in ("fill", "stroke"):
+        colour = element.get(attribute)
+        if colour == INK:
+            element.set(attribute, "currentColor")
+        elif colour in PALETTE:
+            number = PALETTE.index(colour) + 1
+            element.set(attribute, f"var(--curve-{number}, {colour})")
+            element.set("class", f"curve-{number}")
+
+
+def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
+    """Make identifiers, and references to them, unique on the page."""
+    if identifier := element.get("id"):
+        element.set("id", f"{prefix}-{identifier}")
+    for name, value in element.attrib.items():
+        if "url(#" in value:
+            element.set(name, value.replace("url(#", f"url(#{prefix}-"))
+
+
+def _turn_readings_into_titles(root: ElementTree.Element) -> None:
+    """Show a stroke's values as its tooltip, and make the stroke visible under the pointer."""
+    for element in root.iter():
+        reading = element.attrib.pop("aria-label", None)
+        if reading is not None and element.get("opacity") == "0":
+            del element.attrib["opacity"]
+            element.set("class", "curve-reading")
+            ElementTree.SubElement(element, f"{{{_SVG}}}title").text = reading
+
+
+def save_curves(record: Record, beside: Path) -> list[Path]:
+    """Draw one record into an SVG and a PNG file beside `beside`, and return their paths."""
+    spec = learning_curves([record])
+    svg, png = beside.with_suffix(".svg"), beside.with_suffix(".png")
+    write_atomically(svg, to_svg(spec).encode())
+    write_atomically(png, to_png(spec))
+    return [svg, png]

@@ -31,7 +31,6 @@ def make_reproducible(device: torch.device, threads: int | None) -> None:
         # cuBLAS reads this once, when its first handle is made.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def describe_environment(device: torch.device) -> dict[str, str | int]:

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -132,7 +132,7 @@ class Record:
     configuration: dict[str, Any]
     data: dict[str, Any]
     environment: dict[str, Any]
-    curves: dict[str, dict[str, list[float | None]]]
+    curves: Mapping[str, Mapping[str, Sequence[float | None]]]
     final: dict[str, Any]
     times: dict[str, Any]
     path: Path | None = field(default=None, compare=False)
