@@ -109,17 +109,16 @@ def split_lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def read(path: Path) -> Source:
-    """Read and cut the file at `path`.
+def read(path: Path) -> str:
+    """Return the text of the Python file at `path`, with line feeds as line ends.
 
-    Raises SiteError when the file is no valid Python or not in its declared encoding.
+    Raises SiteError when the file is not in its declared encoding.
     """
     try:
         with tokenize.open(path) as file:
-            text = file.read()
+            return file.read()
     except (SyntaxError, UnicodeDecodeError) as error:
         raise SiteError(path, 1, f"cannot be decoded: {error}") from None
-    return parse(text, path)
 
 
 def parse(text: str, path: Path) -> Source:

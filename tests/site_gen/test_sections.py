@@ -73,7 +73,7 @@ def test_every_line_of_a_generated_module_lands_in_exactly_one_place(text):
 
 @pytest.mark.parametrize("path", PROJECT_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_line_of_the_project_lands_in_exactly_one_place(path):
-    source = read(path)
+    source = parse(read(path), path)
     assert_every_line_once(source)
     assert_prose_is_complete(source)
 

@@ -1,0 +1,181 @@
+"""Write the pages into the build folder, and run MkDocs on it."""
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from site_gen.chapters import Chapter, load
+from site_gen.config import Settings
+from site_gen.course import Course
+from site_gen.page import page
+from site_gen.plugins import Plugin, load_plugins
+
+ASSETS = Path(__file__).parent / "assets"
+ASSET_FOLDER = "assets/site_gen"
+MARKER = ".site_gen"
+
+
+class BuildError(Exception):
+    """A build that stopped, told in one line."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What MkDocs needs to know of the build folder, and what is new in it."""
+
+    navigation: list[Any]
+    styles: list[str]
+    scripts: list[str]
+    changed: frozenset[str]
+
+
+def generate(settings: Settings) -> Generated:
+    """Write every page, and the configuration for MkDocs, into the build folder.
+
+    Everything is made before anything is written, and a file whose contents stay the same is
+    left alone. Raises SiteError or PluginError.
+    """
+    if str(settings.root) not in sys.path:
+        sys.path.insert(0, str(settings.root))
+    plugins = load_plugins(settings.plugins)
+    course = Course(_chapters(settings), settings)
+    files: dict[str, bytes] = {}
+    for chapter in course.chapters.values():
+        files[f"{chapter.name}.md"] = page(chapter, course, plugins).encode()
+    assets = _assets(settings, plugins)
+    for path, source in {**_docs(settings), **course.assets, **assets}.items():
+        files[path] = source.read_bytes()
+    _prepare(settings.pages)
+    changed = frozenset(path for path in files if _write(settings.pages / path, files[path]))
+    _remove_others(settings.pages, set(files))
+    generated = Generated(
+        course.navigation(),
+        [path for path in assets if path.endswith(".css")],
+        [path for path in assets if path.endswith(".js")],
+        changed,
+    )
+    _write(settings.resolved, resolved_configuration(settings, generated).encode())
+    return generated
+
+
+def resolved_configuration(settings: Settings, generated: Generated) -> str:
+    """Return the `mkdocs.yml` for the build folder: the course's own, with what was generated."""
+    options = settings.options
+    build = settings.build
+    resolved: dict[str, Any] = {
+        "INHERIT": os.path.relpath(settings.file, build),
+        "docs_dir": settings.pages.name,
+        "site_dir": os.path.relpath(settings.site, build),
+        "hooks": [],
+        "nav": generated.navigation,
+        "extra_css": [*generated.styles, *options.get("extra_css", [])],
+        "extra_javascript": [*generated.scripts, *options.get("extra_javascript", [])],
+    }
+    theme = options.get("theme")
+    if isinstance(theme, Mapping) and theme.get("custom_dir"):
+        folder = os.path.relpath(settings.root / str(theme["custom_dir"]), build)
+        resolved["theme"] = {"custom_dir": folder}
+    return yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False, width=1000)
+
+
+def build(settings: Settings) -> None:
+    """Generate the pages and build the site. Raises SiteError, PluginError or BuildError."""
+    generate(settings)
+    run_mkdocs(settings)
+
+
+def run_mkdocs(settings: Settings) -> None:
+    """Build the site from the build folder; the old site stays until the new one is complete."""
+    # Material prints a banner on import unless it is told not to.
+    os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
+    from mkdocs.commands.build import build as mkdocs_build
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import Abort, MkDocsException
+    from mkdocs.utils import clean_directory
+
+    fresh = settings.build / "site"
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    logger = logging.getLogger("mkdocs")
+    logger.addHandler(handler)
+    try:
+        mkdocs_build(load_config(config_file=str(settings.resolved), site_dir=str(fresh)))
+    except (Abort, MkDocsException) as error:
+        raise BuildError(f"MkDocs: {error}") from None
+    finally:
+        logger.removeHandler(handler)
+    settings.site.mkdir(parents=True, exist_ok=True)
+    clean_directory(str(settings.site))
+    shutil.copytree(fresh, settings.site, dirs_exist_ok=True)
+
+
+def _chapters(settings: Settings) -> list[Chapter]:
+    required = settings.require_front_matter
+    chapters = [
+        load(path, name, ".".join(_module(path, source.path)), required)
+        for source in settings.sources
+        for path, name in source.files()
+    ]
+    if settings.docs:
+        for path in sorted(settings.docs.rglob("*.md")):
+            name = path.relative_to(settings.docs).with_suffix("").as_posix()
+            chapters.append(load(path, name, name, required))
+    return chapters
+
+
+def _module(path: Path, source: Path) -> tuple[str, ...]:
+    """Return the parts of the dotted name of the module at `path`."""
+    parts = path.relative_to(source.parent).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def _docs(settings: Settings) -> dict[str, Path]:
+    """Return the files beside the prose-only chapters, such as styles and pictures."""
+    if settings.docs is None:
+        return {}
+    return {
+        path.relative_to(settings.docs).as_posix(): path
+        for path in sorted(settings.docs.rglob("*"))
+        if path.is_file() and path.suffix != ".md"
+    }
+
+
+def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
+    """Return the styles, scripts and fonts that every page needs."""
+    own = {f"{ASSET_FOLDER}/{path.name}": path for path in sorted(ASSETS.iterdir())}
+    added = [path for plugin in plugins for path in plugin.assets()]
+    return own | {f"assets/plugins/{path.name}": path for path in added}
+
+
+def _prepare(folder: Path) -> None:
+    """Make the build folder; refuse one that holds what others wrote."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+        raise BuildError(f"{folder} holds files that were not generated; choose another 'build'")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Write `data` unless the file holds it already; say whether it was written."""
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return True
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove the pages of chapters that are gone."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.name != MARKER and path.relative_to(folder).as_posix() not in kept:
+            path.unlink()

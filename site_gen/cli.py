@@ -1,0 +1,86 @@
+"""The command line: `python -m site_gen build | generate | serve`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import IO, ParamSpec
+
+import click
+
+from site_gen.build import BuildError, build, generate
+from site_gen.config import read_settings
+from site_gen.errors import SiteError
+from site_gen.plugins import PluginError
+
+Parameters = ParamSpec("Parameters")
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("mkdocs.yml"),
+    show_default=True,
+    help="The configuration of the site.",
+)
+
+
+class OneLine(click.ClickException):
+    """An error whose message is the whole output, as compilers write it."""
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """Print the message to standard error."""
+        click.echo(self.message, file=file, err=file is None)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what stops a build into one line on standard error and exit status 1."""
+    try:
+        yield
+    except (SiteError, PluginError, BuildError) as error:
+        raise OneLine(str(error)) from None
+
+
+def _tells_errors(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    @wraps(command)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        with one_line_errors():
+            command(*args, **kwargs)
+
+    return wrapped
+
+
+@click.group()
+def main() -> None:
+    """Turn annotated Python into a site, prose and code side by side."""
+
+
+@main.command("generate")
+@config_option
+@_tells_errors
+def generate_command(config: Path) -> None:
+    """Write the pages into the build folder, and stop there."""
+    settings = read_settings(config)
+    generated = generate(settings)
+    click.echo(f"{len(generated.changed)} files changed in {settings.pages}")
+
+
+@main.command("build")
+@config_option
+@_tells_errors
+def build_command(config: Path) -> None:
+    """Build the site."""
+    settings = read_settings(config)
+    build(settings)
+    click.echo(f"The site is in {settings.site}")
+
+
+@main.command("serve")
+@config_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@_tells_errors
+def serve_command(config: Path, host: str, port: int) -> None:
+    """Serve the site and rebuild what changes."""
+    from site_gen.serve import serve
+
+    serve(config, host, port)

@@ -1,0 +1,173 @@
+"""The settings under `extra: site_gen:` of `mkdocs.yml`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from site_gen.errors import SiteError
+from site_gen.fields import Fields, read_fields
+
+KEYS = (
+    "sources",
+    "docs",
+    "build",
+    "parts",
+    "plugins",
+    "require_front_matter",
+    "source_url",
+)
+SOURCE_KEYS = ("path", "under", "include", "exclude")
+
+
+@dataclass(frozen=True)
+class SourceFolder:
+    """A package, or one module, whose files become pages.
+
+    `under` is put before the names of the pages; `include` and `exclude` are glob patterns
+    relative to `path`.
+    """
+
+    path: Path
+    under: str
+    include: tuple[str, ...] = ("**/*.py",)
+    exclude: tuple[str, ...] = ()
+
+    def files(self) -> Iterator[tuple[Path, str]]:
+        """Yield every file that is to be a page, and the name of that page."""
+        if self.path.is_file():
+            yield self.path, f"{self.under}/{self.path.stem}".lstrip("/")
+            return
+        included = {path for pattern in self.include for path in self.path.glob(pattern)}
+        excluded = {path for pattern in self.exclude for path in self.path.glob(pattern)}
+        for path in sorted(included - excluded):
+            parts = list(path.relative_to(self.path).with_suffix("").parts)
+            if parts[-1] == "__init__":
+                parts[-1] = "index"
+            yield path, "/".join([*filter(None, [self.under]), *parts])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the generator is told. All paths are absolute.
+
+    `options` is the whole of `mkdocs.yml`, with tags such as `!ENV` left out.
+    """
+
+    file: Path
+    sources: tuple[SourceFolder, ...]
+    docs: Path | None
+    build: Path
+    parts: dict[int, str]
+    plugins: tuple[str, ...]
+    require_front_matter: bool
+    source_url: str | None
+    options: dict[str, Any]
+
+    @property
+    def root(self) -> Path:
+        """The folder that `mkdocs.yml` stands in."""
+        return self.file.parent
+
+    @property
+    def pages(self) -> Path:
+        """The folder that MkDocs reads."""
+        return self.build / "pages"
+
+    @property
+    def resolved(self) -> Path:
+        """The configuration that MkDocs runs on."""
+        return self.build / "mkdocs.yml"
+
+    @property
+    def site(self) -> Path:
+        """The folder that the finished site goes to."""
+        return self.root / str(self.options.get("site_dir", "site"))
+
+    @property
+    def directory_urls(self) -> bool:
+        """Whether a page is `name/` (True) or `name.html`."""
+        return bool(self.options.get("use_directory_urls", True))
+
+    @property
+    def watched(self) -> list[Path]:
+        """Files and folders whose changes change the site."""
+        docs = [self.docs] if self.docs else []
+        return [self.file, *(source.path for source in self.sources), *docs]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain values and leaves out what needs a program (`!ENV`, `!!python/name:`)."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
+
+
+def read_settings(file: Path) -> Settings:
+    """Read and check the settings in the `mkdocs.yml` at `file`.
+
+    Raises SiteError for a missing file, an unknown key, or a value of the wrong kind.
+    """
+    file = file.absolute()
+    if not file.is_file():
+        raise SiteError(file, 1, "no such file")
+    text = file.read_text(encoding="utf-8")
+    extra = read_fields(text, file).table("extra")
+    fields = extra.table("site_gen") if extra else None
+    if fields is None:
+        raise SiteError(file, 1, "has no settings under 'extra: site_gen:'")
+    fields.allow(KEYS, "site_gen")
+    root = file.parent
+    docs = fields.text("docs")
+    return Settings(
+        file=file,
+        sources=tuple(_source(item, root) for item in fields.tables("sources")),
+        docs=_existing(fields, "docs", root, docs) if docs else None,
+        build=(root / (fields.text("build") or "build")).absolute(),
+        parts=_parts(fields),
+        plugins=tuple(item.value for item in fields.texts("plugins")),
+        require_front_matter=fields.boolean("require_front_matter", False),
+        source_url=_url(fields),
+        options=yaml.load(text, Loader=_Loader),
+    )
+
+
+def _existing(fields: Fields, key: str, root: Path, name: str) -> Path:
+    path = (root / name).absolute()
+    if not path.exists():
+        raise fields.error(key, f"{key!r}: there is no {name!r}")
+    return path
+
+
+def _source(fields: Fields, root: Path) -> SourceFolder:
+    fields.allow(SOURCE_KEYS, "sources")
+    name = fields.text("path")
+    if name is None:
+        raise fields.error("path", "a source needs a 'path'")
+    path = _existing(fields, "path", root, name)
+    under = fields.scalar("under")
+    if under is None:
+        under = path.name if path.is_dir() else ""
+    include = tuple(item.value for item in fields.texts("include"))
+    exclude = tuple(item.value for item in fields.texts("exclude"))
+    return SourceFolder(path, under.strip("/"), include or SourceFolder.include, exclude)
+
+
+def _parts(fields: Fields) -> dict[int, str]:
+    table = fields.table("parts")
+    if table is None:
+        return {}
+    for key in table.nodes:
+        if not key.isdigit():
+            raise table.error(key, f"the number of a part must be a whole number, not {key!r}")
+    return {int(key): table.text(key) or "" for key in table.nodes}
+
+
+def _url(fields: Fields) -> str | None:
+    url = fields.text("source_url")
+    if url is not None and not url.startswith(("https://", "http://")):
+        raise fields.error("source_url", f"'source_url' must start with https://, not {url!r}")
+    return url.rstrip("/") if url else None

@@ -1,0 +1,32 @@
+"""The table of contents: every part with its chapters and what they say in one sentence."""
+
+from html import escape
+
+from site_gen import prose
+from site_gen.chapters import Chapter
+from site_gen.course import Course
+from site_gen.prose import References
+
+
+def contents(course: Course, seen_from: Chapter, references: References) -> str:
+    """Return the HTML of the table of contents, for the page `seen_from`."""
+    html = []
+    for part in course.parts:
+        items = [_item(course, chapter, seen_from, references) for chapter in part.chapters]
+        title = escape(part.label)
+        html.append(
+            f'<section class="lit-contents"><h2 id="{part.anchor}">{title}</h2>'
+            f"<ol>{''.join(items)}</ol></section>"
+        )
+    return "\n".join(html)
+
+
+def _item(course: Course, chapter: Chapter, seen_from: Chapter, references: References) -> str:
+    address = escape(course.address(chapter, "", seen_from))
+    number = escape(course.place(chapter) or "")
+    summary = chapter.front_matter.summary
+    text = f"<p>{prose.inline(summary, chapter.path, 1, references)}</p>" if summary else ""
+    return (
+        f'<li><span class="lit-number">{number}</span>'
+        f'<div><a href="{address}">{escape(chapter.title)}</a>{text}</div></li>'
+    )

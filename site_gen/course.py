@@ -1,0 +1,159 @@
+"""The course as a whole: every chapter, its place, its address, and what can be linked to."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from site_gen.chapters import Chapter
+from site_gen.config import Settings
+from site_gen.errors import SiteError, shown
+
+LANDING = "index"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Chapters that belong together. `number` is None for pages outside the parts."""
+
+    number: int | None
+    title: str
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def label(self) -> str:
+        """The title with its number."""
+        return self.title if self.number is None else f"{self.number} · {self.title}"
+
+    @property
+    def anchor(self) -> str:
+        """The anchor of the part in a list of contents."""
+        return f"contents-part-{self.number}"
+
+
+class Course:
+    """All chapters, in reading order. Raises SiteError for what does not fit together."""
+
+    def __init__(self, chapters: Iterable[Chapter], settings: Settings) -> None:
+        self.settings = settings
+        self.chapters: dict[str, Chapter] = {}
+        for chapter in chapters:
+            other = self.chapters.get(chapter.name)
+            if other:
+                message = f"page {chapter.name!r} is already made from {shown(other.path)}"
+                raise SiteError(chapter.path, 1, message)
+            self.chapters[chapter.name] = chapter
+        self.assets: dict[str, Path] = {}
+        self.by_path = {chapter.path.resolve(): chapter for chapter in self.chapters.values()}
+        self.parts = tuple(self._parts())
+        self._check_needs()
+
+    def address(self, target: Chapter, anchor: str, seen_from: Chapter) -> str:
+        """Return the relative address of an anchor (`""` for the page itself)."""
+        fragment = f"#{anchor}" if anchor else ""
+        if target is seen_from and anchor:
+            return fragment
+        return self.relative(self._page(target.name), seen_from) + fragment
+
+    def relative(self, path: str, seen_from: Chapter) -> str:
+        """Return the address of `path`, relative to the root of the site, as seen from a page."""
+        folder = posixpath.dirname(self._page(seen_from.name) + "x")
+        relative = posixpath.relpath(path or ".", folder or ".")
+        return f"{relative}/" if not path or path.endswith("/") else relative
+
+    def definition(self, name: str) -> tuple[Chapter, str] | None:
+        """Return the page and anchor of what `name` names, if it names one thing only."""
+        return self._definitions.get(name.removesuffix("()"))
+
+    def asset(self, file: Path) -> str | None:
+        """Take a file that lies in a source folder into the site; return its path there."""
+        file = file.resolve()
+        folders = [(source.path, source.under) for source in self.settings.sources]
+        if self.settings.docs:
+            folders.append((self.settings.docs, ""))
+        for folder, under in folders:
+            root = folder if folder.is_dir() else folder.parent
+            if file.is_file() and file.is_relative_to(root.resolve()):
+                relative = file.relative_to(root.resolve()).as_posix()
+                path = posixpath.join(under, relative)
+                self.assets[path] = file
+                return path
+        return None
+
+    def place(self, chapter: Chapter) -> str | None:
+        """Return the number of a chapter as its readers see it, such as `2.4`."""
+        place = chapter.front_matter.place
+        return f"{place[0]}.{place[1]}" if place else None
+
+    def part(self, chapter: Chapter) -> Part | None:
+        """Return the numbered part that a chapter belongs to."""
+        place = chapter.front_matter.place
+        return next((part for part in self.parts if place and part.number == place[0]), None)
+
+    def navigation(self) -> list[Any]:
+        """Return the value of MkDocs' `nav`."""
+        items: list[Any] = []
+        if LANDING in self.chapters:
+            items.append({self.chapters[LANDING].title: f"{LANDING}.md"})
+        for part in self.parts:
+            pages = [{chapter.title: f"{chapter.name}.md"} for chapter in part.chapters]
+            items += pages if part.number is None else [{part.label: pages}]
+        return items
+
+    def _page(self, name: str) -> str:
+        """Return the path of a page in the site; with directory addresses it ends in a slash."""
+        if not self.settings.directory_urls:
+            return f"{name}.html"
+        folder = name.removesuffix(LANDING) if name.split("/")[-1] == LANDING else f"{name}/"
+        return folder
+
+    def _parts(self) -> Iterator[Part]:
+        placed: dict[int, dict[int, Chapter]] = {}
+        for chapter in self.chapters.values():
+            if chapter.front_matter.place:
+                self._put(chapter, placed)
+        for number in sorted(placed):
+            positions = placed[number]
+            title = self.settings.parts[number]
+            yield Part(number, title, tuple(positions[key] for key in sorted(positions)))
+        rest = [
+            chapter
+            for chapter in self.chapters.values()
+            if not chapter.front_matter.place and chapter.name != LANDING
+        ]
+        if rest:
+            yield Part(None, "More", tuple(rest))
+
+    def _put(self, chapter: Chapter, placed: dict[int, dict[int, Chapter]]) -> None:
+        line = chapter.front_matter.place_line
+        number, position = chapter.front_matter.place or (0, 0)
+        if number not in self.settings.parts:
+            message = f"there is no part {number}; add it to 'parts' in {self.settings.file.name}"
+            raise SiteError(chapter.path, line, message)
+        other = placed.setdefault(number, {}).setdefault(position, chapter)
+        if other is not chapter:
+            message = f"chapter {number}.{position} is already {shown(other.path)}"
+            raise SiteError(chapter.path, line, message)
+
+    def _check_needs(self) -> None:
+        for chapter in self.chapters.values():
+            for need in chapter.front_matter.needs:
+                if need.value not in self.chapters:
+                    message = f"'needs' names {need.value!r}, which is no chapter"
+                    raise SiteError(chapter.path, need.line, message)
+
+    @cached_property
+    def _definitions(self) -> dict[str, tuple[Chapter, str]]:
+        """What inline code may name: qualified names, classes, and functions of several words."""
+        found: dict[str, tuple[Chapter, str]] = {}
+        counts: Counter[str] = Counter()
+        for chapter in self.chapters.values():
+            definitions = chapter.source.definitions if chapter.source else ()
+            for name in {item.qualified_name for item in definitions}:
+                if name in chapter.anchors and ("." in name or name[0].isupper() or "_" in name):
+                    found[name] = (chapter, name)
+                    counts[name] += 1
+        return {name: place for name, place in found.items() if counts[name] == 1}

@@ -1,0 +1,199 @@
+"""One page: the card, the sections side by side, figures, references.
+
+The page is one block of raw HTML in a Markdown file. Python-Markdown passes such a block through
+as it is, apart from tabs and lines of blanks; `content` writes those as character references.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from site_gen import prose
+from site_gen.bibtex import bibtex
+from site_gen.chapters import Block, Chapter
+from site_gen.course import LANDING, Course
+from site_gen.errors import SiteError
+from site_gen.highlight import python_lines
+from site_gen.links import PageReferences
+from site_gen.mathml import MathError, to_mathml
+from site_gen.plugins import Fact, Figure, Plugin
+
+TEMPLATES = Path(__file__).parent / "templates"
+UNSAFE_ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base)\b", re.I)
+EVENT_HANDLER = re.compile(r"<[^>]*\s(on\w+)\s*=", re.I)
+ENCODED = {"\n": "&#10;", "\t": "&#9;", "\x0c": "\u240c"}
+ENCODED |= {chr(code): chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t\x0c"}
+ENCODING = str.maketrans(ENCODED)
+
+
+@dataclass(frozen=True)
+class ShownLine:
+    """A line of code as HTML."""
+
+    number: int
+    html: Markup
+
+
+@dataclass(frozen=True)
+class ShownBlock:
+    """A section as the template needs it. `name` is set for classes and functions."""
+
+    anchor: str | None
+    name: str
+    level: int
+    prose: Markup
+    code: tuple[ShownLine, ...]
+
+
+def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
+    """Return the Markdown file of the page. Raises SiteError for what is wrong in the chapter."""
+    front = chapter.front_matter
+    references = PageReferences(course, chapter)
+    part = course.part(chapter)
+    html = _template().render(
+        chapter=chapter,
+        part=part,
+        part_address=_part_address(chapter, course),
+        place=course.place(chapter),
+        summary=Markup(_inline(front.summary, chapter, references)) if front.summary else None,
+        facts=_facts(chapter, course, plugins),
+        blocks=_blocks(chapter, course),
+        figures=_figures(chapter, plugins),
+        papers=[(paper, bibtex(paper)) for paper in front.papers],
+    )
+    head = {"title": chapter.title, "hide": ["navigation", "toc"]}
+    if front.summary:
+        head["description"] = prose.plain(front.summary)
+    meta = yaml.safe_dump(head, allow_unicode=True, width=1000, sort_keys=True)
+    return f"---\n{meta}---\n\n{_without_layout(html)}"
+
+
+def content(value: str | Markup) -> Markup:
+    """Return text or HTML on one line, so that Markdown leaves it alone."""
+    return Markup((value if isinstance(value, Markup) else escape(value)).translate(ENCODING))
+
+
+def _without_layout(html: str) -> str:
+    """Drop the indent and the empty lines of the template; content has no line ends left."""
+    return "\n".join(line.strip(" ") for line in html.split("\n") if line.strip(" ")) + "\n"
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["content"] = content
+    return environment.get_template("page.html")
+
+
+def _part_address(chapter: Chapter, course: Course) -> str | None:
+    """Return the address of the chapter's part in the table of contents."""
+    part, landing = course.part(chapter), course.chapters.get(LANDING)
+    if part is None or landing is None or not landing.lists_contents:
+        return None
+    return course.address(landing, part.anchor, chapter)
+
+
+def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
+    return prose.inline(text, chapter.path, 1, references)
+
+
+def _facts(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Fact]:
+    """Return the lines of the card."""
+    front = chapter.front_matter
+    facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in front.papers]
+    if front.needs:
+        links = (_chapter_link(need.value, course, chapter) for need in front.needs)
+        facts.append(Fact("Read first", Markup(", ").join(links)))
+    if front.symbols:
+        facts.append(Fact("Symbols", _symbols(chapter)))
+    for plugin in plugins:
+        facts += plugin.facts(chapter)
+    if front.verified_against:
+        verified = front.verified_against
+        value = Markup("<code>{}</code>, largest difference {}").format(
+            verified.implementation, verified.difference
+        )
+        facts.append(Fact("Verified against", value))
+    if chapter.source:
+        facts.append(Fact("Source", _source_link(chapter, course)))
+    for fact in facts:
+        _check_html(fact.value, chapter)
+    return facts
+
+
+def _paper(title: str, year: int, link: str) -> Markup:
+    return Markup('<a href="{}">{}</a> ({})').format(link, title, year)
+
+
+def _chapter_link(name: str, course: Course, chapter: Chapter) -> Markup:
+    other = course.chapters[name]
+    return Markup('<a href="{}">{}</a>').format(course.address(other, "", chapter), other.title)
+
+
+def _symbols(chapter: Chapter) -> Markup:
+    items = []
+    for symbol in chapter.front_matter.symbols:
+        try:
+            formula = Markup(to_mathml(symbol.tex, display=False))
+        except MathError as error:
+            message = f"symbol {symbol.tex!r} does not parse: {error}"
+            raise SiteError(chapter.path, symbol.line, message) from None
+        items.append(Markup("<span>{} <code>{}</code></span>").format(formula, symbol.identifier))
+    return Markup(" ").join(items)
+
+
+def _source_link(chapter: Chapter, course: Course) -> Markup:
+    root, url = course.settings.root, course.settings.source_url
+    path = chapter.path.relative_to(root) if chapter.path.is_relative_to(root) else chapter.path
+    if url:
+        return Markup('<a href="{}">{}</a>').format(f"{url}/{path.as_posix()}", path.as_posix())
+    address = course.relative(course.asset(chapter.path) or "", chapter)
+    return Markup('<a href="{}" download>{}</a>').format(address, path.as_posix())
+
+
+def _blocks(chapter: Chapter, course: Course) -> list[ShownBlock]:
+    lines = python_lines(chapter.source.text) if chapter.source else ()
+    return [_block(block, chapter, course, lines) for block in chapter.blocks]
+
+
+def _block(block: Block, chapter: Chapter, course: Course, lines: tuple[str, ...]) -> ShownBlock:
+    references = PageReferences(course, chapter, block.scope)
+    html = "\n".join(piece.render(references) for piece in block.prose)
+    code = tuple(ShownLine(line.number, Markup(lines[line.number - 1])) for line in block.code)
+    name = block.scope if block.is_definition else ""
+    return ShownBlock(block.anchor, name, 2 + name.count("."), Markup(html), code)
+
+
+def _figures(chapter: Chapter, plugins: tuple[Plugin, ...]) -> list[Figure]:
+    """Return what the plugins put below the sections. Raises SiteError for a taken anchor."""
+    figures = [figure for plugin in plugins for figure in plugin.figures(chapter)]
+    taken = set(chapter.anchors)
+    for figure in figures:
+        if figure.anchor in taken:
+            raise SiteError(
+                chapter.path, 1, f"figure {figure.title!r}: anchor {figure.anchor!r} is taken"
+            )
+        taken.add(figure.anchor)
+        _check_html(figure.html, chapter)
+    return figures
+
+
+def _check_html(html: str | Markup, chapter: Chapter) -> None:
+    """Raise SiteError for HTML from a plugin that could run or fetch something."""
+    if isinstance(html, Markup) and (
+        found := UNSAFE_ELEMENT.search(html) or EVENT_HANDLER.search(html)
+    ):
+        message = f"a plugin must not put {found[1]!r} on the page; scripts are assets"
+        raise SiteError(chapter.path, 1, message)

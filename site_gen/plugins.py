@@ -1,0 +1,62 @@
+"""How a course adds what is its own to the pages: facts, figures, scripts and styles."""
+
+import importlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from markupsafe import Markup
+
+from site_gen.chapters import Chapter
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of the card. A `value` of type `Markup` is HTML, any other is text."""
+
+    label: str
+    value: str | Markup
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What stands below the sections: a heading, its anchor, and HTML without scripts."""
+
+    title: str
+    anchor: str
+    html: Markup
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """What a class named under `plugins` has to offer; it is made once, without arguments."""
+
+    def facts(self, chapter: Chapter) -> Iterable[Fact]:
+        """Return lines for the card of `chapter`."""
+
+    def figures(self, chapter: Chapter) -> Iterable[Figure]:
+        """Return what stands below the sections of `chapter`."""
+
+    def assets(self) -> Iterable[Path]:
+        """Return scripts (.js) and styles (.css) that every page loads."""
+
+
+class PluginError(Exception):
+    """A plugin that cannot be loaded or used."""
+
+
+def load_plugins(names: Sequence[str]) -> tuple[Plugin, ...]:
+    """Import and make the plugins named as `package.module:Class`. Raises PluginError."""
+    return tuple(_load(name) for name in names)
+
+
+def _load(name: str) -> Plugin:
+    module, _, attribute = name.partition(":")
+    try:
+        plugin = getattr(importlib.import_module(module), attribute)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise PluginError(f"plugin {name!r} cannot be loaded: {error}") from error
+    if not isinstance(plugin, Plugin):
+        raise PluginError(f"plugin {name!r} needs the methods facts, figures and assets")
+    return plugin

@@ -1,0 +1,256 @@
+"""Markdown to HTML: math, links, headings with anchors; raw HTML stays text.
+
+A piece of prose is parsed once (`parse`), asked for its headings, and rendered (`Prose.render`)
+when every page is known, so that links can be checked.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from mdit_py_plugins.container import container_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from site_gen.errors import SiteError
+from site_gen.highlight import snippet
+from site_gen.mathml import MathError, to_mathml
+from site_gen.sections import Line
+
+MATH = {"math_inline", "math_inline_double", "math_block"}
+LINE_BREAKS = {"softbreak", "hardbreak"}
+
+
+class References(Protocol):
+    """What prose can point at. All of them raise SiteError for what does not exist."""
+
+    def link(self, target: str, line: int) -> str:
+        """Return the address for a link that is written as `target`."""
+
+    def image(self, target: str, line: int) -> str:
+        """Return the address for a picture that is written as `target`."""
+
+    def definition(self, name: str) -> str | None:
+        """Return the address of the class or function that inline code names, if it is one."""
+
+    def listing(self, name: str, line: int) -> str:
+        """Return the HTML of a generated list, for the container of that name."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading within prose. `anchor` is what links name."""
+
+    text: str
+    level: int
+    anchor: str
+    line: int
+
+
+@dataclass(frozen=True)
+class ParsedProse:
+    """Markdown, parsed; every token knows its line in the source."""
+
+    tokens: tuple[Token, ...]
+    headings: tuple[Heading, ...]
+    path: Path
+
+    def render(self, references: References) -> str:
+        """Return the HTML."""
+        environment = {"references": references, "path": self.path}
+        parser = _parser()
+        return str(parser.renderer.render(self.tokens, parser.options, environment))
+
+
+def parse(lines: Sequence[Line], path: Path, scope: str = "") -> ParsedProse:
+    """Parse the Markdown in `lines` of the file at `path`.
+
+    Anchors of headings start with `scope`, the qualified name that the prose belongs to. Raises
+    SiteError for a lone dollar sign or an unknown container.
+    """
+    tokens = _parser().parse("\n".join(line.text for line in lines))
+    numbers = [line.number for line in lines] or [1]
+    _number_tokens(tokens, numbers)
+    for token in _all_tokens(tokens):
+        _refuse(token, path)
+    return ParsedProse(tuple(tokens), tuple(_name_headings(tokens, scope)), path)
+
+
+def inline(text: str, path: Path, line: int, references: References) -> str:
+    """Return the HTML of one sentence of Markdown, without a paragraph around it."""
+    html = parse([Line(line, text)], path).render(references).strip()
+    return html.removeprefix("<p>").removesuffix("</p>")
+
+
+def plain(text: str) -> str:
+    """Return one sentence of Markdown without its marks."""
+    return "".join(
+        token.content for token in _all_tokens(_parser().parseInline(text)) if not token.children
+    )
+
+
+def slug(text: str, words: int | None = None) -> str:
+    """Return `text` as an anchor: lower-case words with hyphens, at most `words` of them."""
+    return "-".join(re.findall(r"\w+", text.lower())[:words])
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser.disable("text_join")
+    parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, double_inline=True)
+    parser.use(container_plugin, "solution", render=_solution)
+    parser.use(container_plugin, "contents", render=_contents)
+    rules = {
+        "text_special": _text_special,
+        "math_inline": _math,
+        "math_inline_double": _math,
+        "math_block": _math,
+        "fence": _code_block,
+        "code_block": _code_block,
+        "code_inline": _inline_code,
+        "heading_close": _heading_close,
+        "link_open": _link_open,
+        "image": _image,
+        "table_open": lambda *_: '<div class="lit-table"><table>',
+        "table_close": lambda *_: "</table></div>",
+    }
+    for name, rule in rules.items():
+        parser.add_render_rule(name, _as_method(rule))
+    return parser
+
+
+Rule = Callable[[Sequence[Token], int, Any], str]
+
+
+def _as_method(rule: Rule) -> Callable[..., str]:
+    def method(
+        _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, environment: Any
+    ) -> str:
+        return rule(tokens, index, environment)
+
+    return method
+
+
+def _all_tokens(tokens: Iterable[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from _all_tokens(token.children or ())
+
+
+def _number_tokens(tokens: Iterable[Token], numbers: list[int]) -> None:
+    """Store in each token's `meta` the line of the source that it stands on."""
+    index = 0
+    for token in tokens:
+        index = token.map[0] if token.map else index
+        token.meta["line"] = numbers[min(index, len(numbers) - 1)]
+        child_index = index
+        for child in token.children or ():
+            child.meta["line"] = numbers[min(child_index, len(numbers) - 1)]
+            child_index += 1 if child.type in LINE_BREAKS else child.content.count("\n")
+
+
+def _refuse(token: Token, path: Path) -> None:
+    """Raise SiteError for text that is an unfinished formula or an unknown container."""
+    if token.type == "text" and "$" in token.content:
+        message = r"a $ that opens no formula; write \$ for the sign itself"
+        raise SiteError(path, token.meta["line"], message)
+    if token.type == "inline" and token.content.startswith(":::"):
+        name = token.content.removeprefix(":::").split("\n")[0].strip()
+        raise SiteError(path, token.meta["line"], f"unknown or unopened container {name!r}")
+
+
+def _name_headings(tokens: Sequence[Token], scope: str) -> Iterator[Heading]:
+    """Give every heading its anchor, and a level below the page's title."""
+    for token, content in itertools.pairwise(tokens):
+        if token.type != "heading_open":
+            continue
+        level = max(2, int(token.tag[1]))
+        text = "".join(item.content for item in _all_tokens(content.children or ()))
+        anchor = "-".join(filter(None, [scope, slug(text)])) or "heading"
+        token.attrSet("id", anchor)
+        token.tag = f"h{level}"
+        yield Heading(text, level, anchor, token.meta["line"])
+
+
+def _heading_close(tokens: Sequence[Token], index: int, _: Any) -> str:
+    opening = tokens[index - 2]
+    anchor = escape(str(opening.attrGet("id")))
+    link = f'<a class="headerlink" href="#{anchor}" aria-label="Link to this heading">¶</a>'
+    return f"{link}</{opening.tag}>\n"
+
+
+def _text_special(tokens: Sequence[Token], index: int, _: Any) -> str:
+    return escape(tokens[index].content)
+
+
+def _math(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    token = tokens[index]
+    display = token.type != "math_inline"
+    try:
+        markup = to_mathml(token.content.strip(), display=display)
+    except MathError as error:
+        skipped = len(token.content) - len(token.content.lstrip())
+        line = token.meta["line"] + error.line + token.content[:skipped].count("\n")
+        raise SiteError(environment["path"], line, f"formula does not parse: {error}") from None
+    return f'<span class="lit-formula">{markup}</span>' if display else markup
+
+
+def _code_block(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    token = tokens[index]
+    language = token.info.split()[0] if token.info.split() else ""
+    try:
+        code = snippet(token.content.removesuffix("\n"), language)
+    except ValueError as error:
+        raise SiteError(environment["path"], token.meta["line"], str(error)) from None
+    return f'<div class="highlight"><pre><code>{code}</code></pre></div>\n'
+
+
+def _inline_code(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    text = tokens[index].content
+    code = f"<code>{escape(text)}</code>"
+    inside_link = sum(t.nesting for t in tokens[:index] if t.type in ("link_open", "link_close"))
+    address = None if inside_link else environment["references"].definition(text)
+    return f'<a href="{escape(address)}">{code}</a>' if address else code
+
+
+def _link_open(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    token = tokens[index]
+    address = environment["references"].link(str(token.attrGet("href")), token.meta["line"])
+    title = token.attrGet("title")
+    rest = f' title="{escape(str(title))}"' if title else ""
+    return f'<a href="{escape(address)}"{rest}>'
+
+
+def _image(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    token = tokens[index]
+    address = environment["references"].image(str(token.attrGet("src")), token.meta["line"])
+    return f'<img src="{escape(address)}" alt="{escape(token.content)}" loading="lazy">'
+
+
+def _solution(
+    _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, ___: Any
+) -> str:
+    token = tokens[index]
+    if token.nesting < 0:
+        return "</details>\n"
+    title = token.info.strip().removeprefix("solution").strip() or "Solution"
+    return f'<details class="lit-solution"><summary>{escape(title)}</summary>\n'
+
+
+def _contents(
+    _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, environment: Any
+) -> str:
+    token = tokens[index]
+    if token.nesting < 0:
+        return ""
+    html: str = environment["references"].listing("contents", token.meta["line"])
+    return html
