@@ -115,7 +115,7 @@ def seed_bands(records: Sequence[Record], table: str, column: str) -> list[dict[
     ]
 
 
-def _loss_panel(groups: dict[str, list[Record]]) -> altair.LayerChart:
+def _loss_panel(groups: dict[str, list[Record]]) -> altair.LayerChart | altair.FacetChart:
     rows = [
         *_rows(groups, "train", "loss", "train"),
         *_rows(groups, "test_subset", "loss", "test"),
@@ -137,7 +137,7 @@ def _loss_panel(groups: dict[str, list[Record]]) -> altair.LayerChart:
     )
 
 
-def _accuracy_panel(groups: dict[str, list[Record]]) -> altair.LayerChart:
+def _accuracy_panel(groups: dict[str, list[Record]]) -> altair.LayerChart | altair.FacetChart:
     rows = _percent(_rows(groups, "test_subset", "accuracy", "test"))
     whole = _percent(_rows(groups, "test", "accuracy", "whole test set"))
     y = altair.Y("median:Q", title=None, scale=altair.Scale(zero=False))
@@ -260,13 +260,14 @@ def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
 
     Colours are `var(--curve-1)`, `var(--curve-2)`, ... with classes `curve-1`, ..., text and axes
     take the colour of the text around them, and fonts are inherited. Values are read from the
-    tooltip of the stroke (class `curve-reading`) that shows under the pointer.
+    tooltip of an invisible stroke; a rule for `.curve-reading:hover` can show it.
 
     * `title`, `description`: what a screen reader says
     """
     panels = spec.get("hconcat", [spec])
     # What the panels share; `resolve` would apply to the layers of a panel that stands alone.
-    shared = {key: spec[key] for key in spec.keys() - {"hconcat", "resolve", "spacing"}}
+    of_concat = ("hconcat", "resolve", "spacing")
+    shared = {key: value for key, value in spec.items() if key not in of_concat}
     identity = json.dumps([spec, title, description], sort_keys=True)
     prefix = f"curve-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     svgs = [
@@ -336,11 +337,10 @@ def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
 
 
 def _turn_readings_into_titles(root: ElementTree.Element) -> None:
-    """Show a stroke's values as its tooltip, and make the stroke visible under the pointer."""
+    """Give a stroke's description as a tooltip, which needs no script."""
     for element in root.iter():
         reading = element.attrib.pop("aria-label", None)
         if reading is not None and element.get("opacity") == "0":
-            del element.attrib["opacity"]
             element.set("class", "curve-reading")
             ElementTree.SubElement(element, f"{{{_SVG}}}title").text = reading
 

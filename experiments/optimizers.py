@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from labml_nn_optim import get_optimizer
+from labml_nn_optim import GenericAdaptiveOptimizer, get_optimizer
 
 
 class OptionError(ValueError):
@@ -31,13 +31,14 @@ class OptimizerChoice:
     """
 
     name: str
-    kind: type[torch.optim.Optimizer]
+    kind: type[GenericAdaptiveOptimizer]
     lr: float
     options: dict[str, Any]
 
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return an optimizer of these parameters."""
-        return self.kind(parameters, lr=self.lr, **self.options)
+        optimizer: torch.optim.Optimizer = self.kind(parameters, lr=self.lr, **self.options)
+        return optimizer
 
 
 def choose_optimizer(

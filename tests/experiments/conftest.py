@@ -1,0 +1,73 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.data import MNIST_FILES, ROOT_VARIABLE, Data
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    """Keep caches and labml's folder out of the home folder, and torch's threads as they were."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def mnist_root():
+    """The folder of the real MNIST files; tests that need them are skipped without it."""
+    candidates = [os.environ.get(ROOT_VARIABLE), ROOT.parent / "shared" / "data"]
+    for candidate in filter(None, candidates):
+        raw = Path(candidate) / "MNIST" / "raw"
+        if all((raw / f"{name}.gz").is_file() for name in MNIST_FILES):
+            return Path(candidate)
+    pytest.skip(f"MNIST is not at hand; set {ROOT_VARIABLE}")
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Send every download to a closed port, in this process and in those that it starts."""
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+
+@pytest.fixture
+def start_mnist(tmp_path):
+    """Start `python -m experiments.mnist` as a process of its own, on the digits."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.mnist", "--threads", "1", *map(str, arguments)],
+            cwd=ROOT,
+            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def small_data():
+    """Ninety images of three kinds that a linear model tells apart."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(90) % 3
+    images = torch.randn(90, 1, 4, 4, generator=generator) + labels.view(-1, 1, 1, 1) * 2
+    return Data("small", "0" * 64, images[:60], labels[:60], images[60:], labels[60:])
