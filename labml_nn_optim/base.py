@@ -103,13 +103,15 @@ class GenericAdaptiveOptimizer(Optimizer):
                 loss = closure()
         for index, group in enumerate(self.param_groups):
             params = [param for param in group["params"] if param.grad is not None]
-            self._check_gradients(params)
-            for cohort in self._plan(index, group, params).cohorts:
+            self._check_gradients([param.grad for param in params])
+            plan = self._plan(index, group, params)
+            plan.take_gradients()
+            for cohort in plan.cohorts:
                 self._run(group, cohort)
         return loss
 
-    def _check_gradients(self, params: Sequence[Tensor]) -> None:
-        layouts = set(map(attrgetter("grad.layout"), params)) - {torch.strided}
+    def _check_gradients(self, grads: Sequence[Any]) -> None:
+        layouts = set(map(attrgetter("layout"), grads)) - {torch.strided}
         if layouts:
             raise ValueError(
                 f"{type(self).__name__} takes dense gradients, got {layouts.pop()}; "
@@ -118,14 +120,15 @@ class GenericAdaptiveOptimizer(Optimizer):
 
     def _plan(self, index: int, group: Mapping[str, Any], params: Sequence[Tensor]) -> Plan:
         plan = self._plans.get(index)
-        if plan is not None and plan.holds(params, self.state):
+        seen_before = plan is not None and plan.is_for(params)
+        if plan is not None and seen_before and plan.layout.pack and plan.holds(self.state):
             return plan
         for param in params:
             self._init(group, param)
         layout = Layout(
             whole=self.per_tensor or not self.elementwise,
             chunk=None if self.compile else CHUNK,
-            pack=self.compile or self.flat or (plan is not None and plan.is_for(params)),
+            pack=self.compile or self.flat or seen_before,
         )
         flat = self._flatten(index, params) if self.flat else ()
         plan = self._plans[index] = Plan(params, self.state, layout, flat)
@@ -159,8 +162,9 @@ class GenericAdaptiveOptimizer(Optimizer):
         hyper = {key: as_number(value) for key, value in hyper.items()}
         hyper |= self.scalars(hyper, step)
         for piece in cohort.pieces:
-            for operands in piece.operands():
-                apply_rule(self.step_param, hyper, operands)
+            operands = piece.load()
+            apply_rule(self.step_param, hyper, operands)
+            piece.store(operands)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         if not self._flat:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from labml_nn_optim.pieces import Operands, Packed, Piece
-from labml_nn_optim.plan import SLOTS
 
 __all__ = ["TOGETHER", "apply_rule", "run_compiled"]
 
@@ -109,7 +108,7 @@ def compile_rule(
     # The compiler keeps its results by code object, and gives up when one has too many.
     kernel.__code__ = kernel.__code__.replace()
     compiled = Compiled(
-        torch.compile(kernel, fullgraph=True, dynamic=True),
+        torch.compile(kernel, fullgraph=True, dynamic=True, options={"guard_filter_fn": no_guards, "size_asserts": False}),
         [example(2 + index) for index in range(TOGETHER)],
     )
     # Unequal sizes keep the compiler from tying one piece's size to another's; large ones make it
@@ -117,6 +116,11 @@ def compile_rule(
     first = [example(WARM_UP + 64 * index) for index in range(TOGETHER)]
     call(compiled, first, torch.ones(count_slots(skeleton), dtype=torch.float64, device=device))
     return compiled
+
+
+def no_guards(guards: Sequence[Any]) -> list[bool]:
+    """Drop every check of the inputs: ``compile_rule`` is asked for each kind of them."""
+    return [False] * len(guards)
 
 
 def apply_rule(
@@ -144,11 +148,10 @@ def call(compiled: Compiled, operands: Sequence[Operands], vector: Tensor) -> No
 
 
 def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Cut ``pieces`` into runs of ``TOGETHER``, of which at most ``SLOTS`` share scratch room."""
+    """Cut ``pieces`` into runs of ``TOGETHER``, with one that uses scratch room, and that last."""
     batch: list[Piece] = []
     for piece in pieces:
-        packed = sum(isinstance(each, Packed) for each in batch)
-        if len(batch) == TOGETHER or isinstance(piece, Packed) and packed == SLOTS:
+        if len(batch) == TOGETHER or (batch and isinstance(batch[-1], Packed)):
             yield batch
             batch = []
         batch.append(piece)
@@ -167,8 +170,7 @@ def run_compiled(
     skeleton, numbers = split_numbers(group, lively)
     vectors: dict[torch.device, Tensor] = {}
     for batch in batches(pieces):
-        opened = [piece.operands() for piece in batch]
-        operands = [next(each) for each in opened]
+        operands = [piece.load() for piece in batch]
         first = operands[0]
         device = first.param.device
         if device not in vectors:
@@ -184,8 +186,8 @@ def run_compiled(
             torch.get_num_threads(),
         )
         call(compiled, operands, vectors[device])
-        for each in opened:
-            next(each, None)
+        for piece, each in zip(batch, operands, strict=True):
+            piece.store(each)
 
 
 def as_vector(numbers: Sequence[float | Tensor], device: torch.device) -> Tensor:

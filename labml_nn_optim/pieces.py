@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
 __all__ = [
-    "Chunked",
     "FlatBuffers",
     "Listed",
     "Member",
     "Operands",
     "Packed",
+    "Part",
     "Piece",
     "Scratch",
-    "Stored",
     "TensorList",
     "Whole",
     "can_be_chunked",
     "can_be_packed",
+    "parts",
+    "stored_parts",
+    "working_dtype",
 ]
 
 State: TypeAlias = dict[str, Any]
@@ -53,11 +55,11 @@ class Operands(NamedTuple):
 
 
 class Piece(Protocol):
-    """Anything that can lay its tensors out for a rule and take the result back."""
+    """Anything that can lay its tensors out for a rule, and take the result back."""
 
-    def operands(self) -> Iterator[Operands]:
-        """Yield operands; after each the rule has run, and what is not in place is written back."""
-        ...
+    def load(self) -> Operands: ...
+
+    def store(self, operands: Operands) -> None: ...
 
 
 def as_real(tensor: Tensor) -> Tensor:
@@ -66,6 +68,11 @@ def as_real(tensor: Tensor) -> Tensor:
 
 def is_dense(tensor: Tensor) -> bool:
     return bool(torch.ops.aten.is_non_overlapping_and_dense(tensor))
+
+
+def gradients(params: Sequence[Tensor]) -> list[Any]:
+    grads = [param.grad for param in params]
+    return list(map(torch.view_as_real, grads)) if params[0].is_complex() else grads
 
 
 def real_state(state: State) -> State:
@@ -82,13 +89,15 @@ class Whole:
     def __init__(self, member: Member) -> None:
         self.member = member
         self.state = real_state(member.state)
-        self.param = member.home
+        self.home = member.home
+        self.dtype = working_dtype(self.home.dtype)
 
-    def operands(self) -> Iterator[Operands]:
-        work = self.param.to(working_dtype(self.param.dtype))
-        yield Operands(self.state, self.member.grad.to(work.dtype), work)
-        if work is not self.param:
-            self.param.copy_(work)
+    def load(self) -> Operands:
+        return Operands(self.state, self.member.grad.to(self.dtype), self.home.to(self.dtype))
+
+    def store(self, operands: Operands) -> None:
+        if operands.param is not self.home:
+            self.home.copy_(operands.param)
 
 
 def can_be_chunked(member: Member) -> bool:
@@ -101,38 +110,45 @@ def can_be_chunked(member: Member) -> bool:
     )
 
 
-def chunk_states(state: State, cut: Callable[[Tensor], Sequence[Tensor]]) -> list[State]:
-    chunks = {key: cut(value) for key, value in state.items()}
-    return [dict(zip(chunks, values, strict=True)) for values in zip(*chunks.values(), strict=True)]
+class Part:
+    """Some consecutive elements of a dense parameter, in the order of its memory."""
 
-
-def chunk_operands(
-    states: Sequence[State], grads: Sequence[Tensor], homes: Sequence[Tensor]
-) -> Iterator[Operands]:
-    for index, (grad, home) in enumerate(zip(grads, homes, strict=True)):
-        work = home.to(working_dtype(home.dtype))
-        yield Operands(states[index] if states else {}, grad.to(work.dtype), work)
-        if work is not home:
-            home.copy_(work)
-
-
-class Chunked:
-    """A large parameter, cut in the order of its memory."""
-
-    def __init__(self, member: Member, size: int) -> None:
+    def __init__(self, member: Member, start: int, length: int) -> None:
         self.member = member
-        self.size = size
-        self.home = member.home
-        self.params = self._cut(self.home)
-        self.states = chunk_states(real_state(member.state), self._cut)
+        self.like = member.home
+        self.start = start
+        self.length = length
+        self.home = self._take(self.like)
+        self.state = {key: self._take(value) for key, value in real_state(member.state).items()}
+        self.dtype = working_dtype(self.home.dtype)
+        self.same_dtype = self.dtype == self.home.dtype
+        self.stride = self.like.stride()
 
-    def _cut(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        if tensor.stride() != self.home.stride():
-            tensor = torch.empty_like(self.home, dtype=tensor.dtype).copy_(tensor)
-        return tensor.as_strided((tensor.numel(),), (1,)).split(self.size)
+    def _take(self, tensor: Tensor) -> Tensor:
+        return tensor.as_strided((self.length,), (1,), tensor.storage_offset() + self.start)
 
-    def operands(self) -> Iterator[Operands]:
-        return chunk_operands(self.states, self._cut(self.member.grad), self.params)
+    def load(self) -> Operands:
+        grad = self.member.grad
+        if grad.stride() != self.stride:
+            grad = torch.empty_like(self.like).copy_(grad)
+        grad = self._take(grad)
+        if self.same_dtype:
+            return Operands(self.state, grad, self.home)
+        return Operands(self.state, grad.to(self.dtype), self.home.to(self.dtype))
+
+    def store(self, operands: Operands) -> None:
+        if operands.param is not self.home:
+            self.home.copy_(operands.param)
+
+
+def parts(member: Member, limit: int | None) -> list[Part]:
+    """Cut ``member`` into equal parts of at most ``limit`` elements."""
+    size = member.home.numel()
+    count = 1 if limit is None else -(-size // limit)
+    length = -(-size // count)
+    return [
+        Part(member, start, min(length, size - start)) for start in range(0, size, length)
+    ]
 
 
 class Scratch(NamedTuple):
@@ -188,18 +204,19 @@ class Packed:
     """Many small parameters in a row; they and their gradients are copied in, and back."""
 
     def __init__(self, members: Sequence[Member], scratch: Scratch, size: int) -> None:
-        self.members = members
+        self.sources = [member.param for member in members]
         self.homes = [member.home for member in members]
-        self.scratch = scratch
-        self.size = size
+        self.param, self.grad = scratch.param[:size], scratch.grad[:size]
         self.state = pack_states(members, self.homes, size)
         self.params = views_of(scratch.param, self.homes)
         self.grads = views_of(scratch.grad, self.homes)
 
-    def operands(self) -> Iterator[Operands]:
+    def load(self) -> Operands:
         torch._foreach_copy_(self.params, self.homes)
-        torch._foreach_copy_(self.grads, [member.grad for member in self.members])
-        yield Operands(self.state, self.scratch.grad[: self.size], self.scratch.param[: self.size])
+        torch._foreach_copy_(self.grads, gradients(self.sources))
+        return Operands(self.state, self.grad, self.param)
+
+    def store(self, operands: Operands) -> None:
         torch._foreach_copy_(self.homes, self.params)
 
 
@@ -211,9 +228,9 @@ class FlatBuffers:
         homes = [as_real(param.detach()) for param in params]
         size = max(2, sum(home.numel() for home in homes))
         self.param = torch.zeros(size, dtype=homes[0].dtype, device=homes[0].device)
-        self.grad = torch.zeros_like(self.param)
+        self.param.grad = torch.zeros_like(self.param)
         self.views = views_of(self.param, homes)
-        self.grads = views_of(self.grad, homes)
+        self.grads = views_of(self.param.grad, homes)
         torch._foreach_copy_(self.views, homes)
         if params[0].is_complex():
             self.views = [torch.view_as_complex(view) for view in self.views]
@@ -228,7 +245,8 @@ class FlatBuffers:
 
     def zero_gradients(self) -> None:
         """Set all gradients to zero in place, and take back those that were replaced."""
-        self.grad.zero_()
+        assert self.param.grad is not None
+        self.param.grad.zero_()
         for param, view in zip(self.params, self.grads, strict=True):
             param.grad = None if param.grad is None else view
 
@@ -241,20 +259,12 @@ class FlatBuffers:
                 param.grad = view
 
 
-class Stored:
-    """All members of a group whose tensors already lie side by side."""
-
-    def __init__(self, members: Sequence[Member], buffers: FlatBuffers, size: int) -> None:
-        self.buffers = buffers
-        self.params = buffers.param.split(size)
-        self.grads = buffers.grad.split(size)
-        homes = [member.home for member in members]
-        state = pack_states(members, homes, buffers.param.numel())
-        self.states = chunk_states(state, lambda buffer: buffer.split(size))
-
-    def operands(self) -> Iterator[Operands]:
-        self.buffers.take_gradients()
-        return chunk_operands(self.states, self.grads, self.params)
+def stored_parts(
+    members: Sequence[Member], buffers: FlatBuffers, limit: int | None
+) -> list[Part]:
+    """Lay the state of ``members`` side by side as well, and cut all of it into parts."""
+    state = pack_states(members, [member.home for member in members], buffers.param.numel())
+    return parts(Member(buffers.param, state), limit)
 
 
 class TensorList:
@@ -299,10 +309,13 @@ class Listed:
         states = [real_state(member.state) for member in members]
         self.state = {key: TensorList([state[key] for state in states]) for key in states[0]}
 
-    def operands(self) -> Iterator[Operands]:
+    def load(self) -> Operands:
         dtype = working_dtype(self.homes[0].dtype)
-        works = [home.to(dtype) for home in self.homes]
         grads = [member.grad.to(dtype) for member in self.members]
-        yield Operands(self.state, TensorList(grads), TensorList(works))
+        works = [home.to(dtype) for home in self.homes]
+        return Operands(self.state, TensorList(grads), TensorList(works))
+
+    def store(self, operands: Operands) -> None:
+        works = operands.param.tensors
         if works[0] is not self.homes[0]:
             torch._foreach_copy_(self.homes, works)

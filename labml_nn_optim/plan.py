@@ -11,27 +11,26 @@ import torch
 from torch import Tensor
 
 from labml_nn_optim.pieces import (
-    Chunked,
     FlatBuffers,
     Listed,
     Member,
     Packed,
     Piece,
     Scratch,
-    Stored,
     Whole,
     can_be_chunked,
     can_be_packed,
+    parts,
+    stored_parts,
 )
 
-__all__ = ["CHUNK", "PACK", "SLOTS", "SMALL", "Cohort", "Layout", "Plan", "split_by_kind"]
+__all__ = ["CHUNK", "PACK", "SMALL", "Cohort", "Layout", "Plan", "split_by_kind"]
 
 Item = TypeVar("Item")
 
 CHUNK = 524_288
-PACK = 65_536
+PACK = 131_072
 SMALL = 32_768
-SLOTS = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ class Plan:
     ) -> None:
         self.params = list(params)
         self.layout = layout
-        self.flat = flat
+        active = set(map(id, params))
+        self.flat = [each for each in flat if active.issuperset(map(id, each.params))]
         members = [Member(param, state[param]) for param in params]
         self.cohorts = [
             Cohort(cohort, self._pieces(cohort), shared=layout.pack)
@@ -98,7 +98,7 @@ class Plan:
             if flat is None:
                 pieces += _cut(alike, self.layout)
             else:
-                pieces.append(Stored(alike, flat, self.layout.chunk or flat.param.numel()))
+                pieces += stored_parts(alike, flat, self.layout.chunk)
         return pieces
 
     def _remember(self, state: Mapping[Tensor, dict[str, Any]]) -> None:
@@ -106,20 +106,24 @@ class Plan:
         self.states = list(state.values())
         self.own = [state[param] for param in self.params]
         names = {name for own in self.own for name in own}
-        self.entries = {name: [own.get(name) for own in self.own] for name in names}
+        self.entries = {name: list(map(operator.itemgetter(name), self.own)) for name in names}
+
+    def take_gradients(self) -> None:
+        """Bring all gradients of flat buffers into them."""
+        for flat in self.flat:
+            flat.take_gradients()
 
     def is_for(self, params: Sequence[Tensor]) -> bool:
         """Whether the plan was made for these very parameters."""
         return _same(params, self.params)
 
-    def holds(self, params: Sequence[Tensor], state: Mapping[Tensor, dict[str, Any]]) -> bool:
-        """Whether the same parameters, storages and states are still there."""
+    def holds(self, state: Mapping[Tensor, dict[str, Any]]) -> bool:
+        """Whether the parameters' storages and states are still the same."""
         return (
-            self.is_for(params)
-            and _same(state.values(), self.states)
-            and [param.data_ptr() for param in params] == self.pointers
+            _same(state.values(), self.states)
+            and list(map(Tensor.data_ptr, self.params)) == self.pointers
             and all(
-                _same(map(operator.methodcaller("get", name), self.own), values)
+                _same(map(operator.itemgetter(name), self.own), values)
                 for name, values in self.entries.items()
             )
             and all(cohort.untouched() for cohort in self.cohorts)
@@ -162,14 +166,14 @@ def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
     packable = [member for member in rest if layout.pack and can_be_packed(member)]
     chosen |= {id(member.param) for member in packable}
     return [
-        *(Chunked(member, layout.chunk or member.home.numel()) for member in large),
+        *(part for member in large for part in parts(member, layout.chunk)),
         *_packs(packable),
         *(Whole(member) for member in rest if id(member.param) not in chosen),
     ]
 
 
 def _packs(members: Sequence[Member]) -> list[Piece]:
-    """Pack members up to ``PACK`` elements a piece; pieces take turns in ``SLOTS`` scratches."""
+    """Pack members up to ``PACK`` elements a piece; one scratch serves them all."""
     batches: list[list[Member]] = []
     room = 0
     for member in members:
@@ -180,8 +184,5 @@ def _packs(members: Sequence[Member]) -> list[Piece]:
         batches[-1].append(member)
         room -= size
     sizes = [max(2, sum(member.home.numel() for member in batch)) for batch in batches]
-    scratches = [Scratch.of(max(sizes), members[0].param) for _ in range(min(SLOTS, len(batches)))]
-    return [
-        Packed(batch, scratches[index % SLOTS], size)
-        for index, (batch, size) in enumerate(zip(batches, sizes, strict=True))
-    ]
+    scratch = Scratch.of(max(sizes), members[0].param) if sizes else None
+    return [Packed(batch, scratch, size) for batch, size in zip(batches, sizes, strict=True)]
