@@ -14,6 +14,10 @@ STYLE_CLASSES = {
     "padding-right: 0": "tex-flush-right",
     "padding-left: 0": "tex-flush-left",
     "padding-left: 1em": "tex-gap-left",
+    "padding-right: 0.1667em": "tex-thin-right",
+    "padding-left: 0.1667em": "tex-thin-left",
+    "padding-right: 0.1em": "tex-near-right",
+    "padding-left: 0.1em": "tex-near-left",
     "margin-left: -0.16666667em": "tex-back",
     "margin-left: -0.22222222em": "tex-back",
     "border-top: 0.05em solid currentcolor": "tex-rule-above",
@@ -23,7 +27,7 @@ STYLE_CLASSES = {
     "width: 50%": "tex-half",
     "width: 7.5%": "tex-margin",
 }
-REDUNDANT_STYLES = {"justify-items: end", "justify-items: start"}
+COVERED_STYLES = {"justify-items: end", "justify-items: start"}
 VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 
 
@@ -63,7 +67,7 @@ def _style_to_class(match: re.Match[str]) -> str:
     for declaration in filter(None, match[1].split(";")):
         name, _, value = declaration.partition(":")
         style = f"{name.strip()}: {value.strip()}"
-        if style not in STYLE_CLASSES and style not in REDUNDANT_STYLES:
+        if style not in STYLE_CLASSES and style not in COVERED_STYLES:
             raise MathError(f"a formula cannot set {style!r}", 0)
         if style in STYLE_CLASSES:
             classes.append(STYLE_CLASSES[style])
