@@ -256,7 +256,7 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     except StoppedError as stop:
         return _fail(f"{stop}; go on with the same command and --resume", 128 + stop.signal)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; nothing was left behind", 130)
+        return _fail("interrupted", 130)
     return result if isinstance(result, int) else 0
 
 

@@ -42,7 +42,7 @@ def describe_environment(device: torch.device) -> dict[str, str | int]:
         "processor": torch.cuda.get_device_name(device) if on_gpu else processor_name(),
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }
 
 

@@ -29,6 +29,7 @@ from torch.nn.utils import get_total_norm
 from experiments.data import Data
 
 MOST_POINTS = 300
+MOST_CHECKS = 100
 CHECKS_PER_EPOCH = 8
 SUBSET_SAMPLES = 1000
 EVALUATION_BATCH = 250
@@ -91,12 +92,12 @@ class Plan:
 
     def evaluates(self, step: int) -> bool:
         """Whether `step` is followed by a look at the whole test set."""
-        every = math.ceil(self.epochs / (MOST_POINTS - 2)) * self.steps_per_epoch
+        every = math.ceil(self.epochs / (MOST_CHECKS - 2)) * self.steps_per_epoch
         return step % every == 0 or step == self.total_steps
 
     def checks(self, step: int) -> bool:
         """Whether `step` is followed by a look at some of the test images."""
-        per_epoch = min(CHECKS_PER_EPOCH, int((MOST_POINTS - 2) / self.epochs))
+        per_epoch = min(CHECKS_PER_EPOCH, int((MOST_CHECKS - 2) / self.epochs))
         if self.evaluates(step) or per_epoch < 2:
             return self.evaluates(step)
         return step % self.steps_per_epoch % math.ceil(self.steps_per_epoch / per_epoch) == 0

@@ -1,0 +1,50 @@
+import dataclasses
+
+from experiments.configuration import Configuration
+from experiments.records import Record
+
+
+def make_record(points=5, checks=100, value=0.25, **changes):
+    configuration = Configuration(
+        experiment="mnist",
+        optimizer="adam",
+        data="mnist",
+        lr=1e-3,
+        schedule="linear",
+        epochs=3.0,
+        batch_size=64,
+        seed=0,
+        options={"betas": (0.9, 0.99)},
+    )
+    configuration = dataclasses.replace(configuration, **changes)
+    steps = list(range(1, points + 1))
+    values = [value] * points
+    train = dict.fromkeys(("loss", "lr", "gradient_norm", "update_norm"), values)
+    test = {"step": steps[:checks], "loss": values[:checks], "accuracy": values[:checks]}
+    return Record(
+        experiment="mnist",
+        optimizer=configuration.optimizer,
+        configuration=configuration.to_dict(),
+        data={
+            "name": "mnist",
+            "sha256": "0" * 64,
+            "train_samples": 60000,
+            "test_samples": 10000,
+            "test_subset_samples": 1000,
+        },
+        environment={
+            "device": "cpu",
+            "labml_nn_optim": "0.1.0",
+            "processor": "some",
+            "python": "3.11.7",
+            "threads": 1,
+            "torch": "2.14.1",
+        },
+        curves={"train": {"step": steps, **train}, "test": test, "test_subset": test},
+        final={"step": points, "train_loss": value, "test_loss": value, "test_accuracy": value},
+        times={
+            "started": "2026-01-01T00:00:00+00:00",
+            "duration_seconds": 1.0,
+            "samples_per_second": 2.0,
+        },
+    )

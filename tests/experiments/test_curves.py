@@ -1,0 +1,162 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from experiments.curves import (
+    MOST_READINGS,
+    PALETTE,
+    group_by_seed,
+    learning_curves,
+    seed_bands,
+    to_page_svg,
+    to_png,
+    to_svg,
+)
+from tests.experiments.examples import make_record
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def draw(records, **words):
+    words = {"title": "Adam on MNIST", "description": "It learns."} | words
+    return to_page_svg(learning_curves(records), **words)
+
+
+def panels(page):
+    return ElementTree.fromstring(page).findall(f"{SVG}svg")
+
+
+@pytest.fixture(scope="module")
+def records():
+    return [
+        make_record(points=250, value=value, seed=seed, optimizer=optimizer)
+        for optimizer, value in (("radam", 0.5), ("adam", 0.25))
+        for seed, value in ((0, value), (1, value / 2), (2, value * 1.5))
+    ]
+
+
+@pytest.fixture(scope="module")
+def page(records):
+    return draw(records)
+
+
+def test_seeds_of_one_configuration_are_one_line_in_the_order_of_appearance(records):
+    groups = group_by_seed(records)
+    assert list(groups) == ["radam", "adam"]
+    assert [record.seed for record in groups["adam"]] == [0, 1, 2]
+
+
+def test_configurations_of_one_optimizer_are_told_apart_by_what_differs():
+    runs = [make_record(), make_record(lr=0.01), make_record(optimizer="radam", seed=3)]
+    assert list(group_by_seed(runs)) == ["adam, lr 0.001", "adam, lr 0.01", "radam"]
+
+
+def test_the_band_reaches_from_the_least_to_the_greatest_seed_around_the_median():
+    runs = [make_record(seed=seed, value=value) for seed, value in enumerate([0.5, 0.1, 0.2])]
+    assert seed_bands(runs, "test", "loss")[0] == {
+        "step": 1,
+        "median": 0.2,
+        "low": 0.1,
+        "high": 0.5,
+    }
+
+
+def test_a_null_of_one_seed_leaves_the_others():
+    runs = [make_record(seed=0, value=None), make_record(seed=1, value=0.5)]
+    bands = seed_bands(runs, "train", "loss")
+    assert [band["median"] for band in bands] == [0.5] * 5
+
+
+@pytest.mark.parametrize("value", [None, 0.0])
+def test_a_run_without_a_drawable_loss_still_has_a_chart(value):
+    assert len(panels(draw([make_record(value=value)]))) == 2
+
+
+def test_no_record_is_an_error():
+    with pytest.raises(ValueError, match="at least one record"):
+        learning_curves([])
+
+
+def test_the_loss_has_a_log_axis(records):
+    loss, accuracy = learning_curves(records)["hconcat"]
+    assert loss["layer"][1]["encoding"]["y"]["scale"]["type"] == "log"
+    assert "type" not in accuracy["layer"][1]["encoding"]["y"]["scale"]
+
+
+def test_the_chart_is_the_same_each_time(records, page):
+    assert draw(records) == page
+    assert to_svg(learning_curves(records)) == to_svg(learning_curves(records))
+
+
+def test_the_files_are_a_whole_svg_and_a_png(records):
+    spec = learning_curves(records)
+    root = ElementTree.fromstring(to_svg(spec))
+    assert root.tag == f"{SVG}svg"
+    texts = [element.text for element in root.iter(f"{SVG}text")]
+    assert {"loss", "test accuracy in %", "adam", "radam", "step"} <= set(texts)
+    assert to_png(spec).startswith(b"\x89PNG\r\n")
+
+
+def test_the_page_has_a_panel_for_loss_and_one_for_accuracy_each_with_a_legend(page):
+    assert len(panels(page)) == 2
+    for panel, name in zip(panels(page), ["loss", "test accuracy in %"], strict=True):
+        texts = [element.text for element in panel.iter(f"{SVG}text")]
+        assert name in texts
+        assert texts.count("adam") == texts.count("radam") == 1
+
+
+def test_a_panel_is_an_image_with_a_title_and_a_description(page):
+    for panel in panels(page):
+        assert panel.get("role") == "img"
+        named = {element.get("id"): element for element in panel.iter() if element.get("id")}
+        assert named[panel.get("aria-labelledby")].text == "Adam on MNIST"
+        assert named[panel.get("aria-describedby")].text == "It learns."
+
+
+def test_title_and_description_cannot_break_out_of_the_page(records):
+    page = draw(records, title="<script>x</script>", description='"</svg><b>&')
+    assert "<script" not in page
+    assert "<b>" not in page
+    (title, *_) = panels(page)[0]
+    assert title.text == "<script>x</script>"
+
+
+def test_identifiers_are_unique_on_a_page_with_several_charts(records, page):
+    whole = page + draw(records, title="another") + draw(records[:3])
+    identifiers = re.findall(r'\bid="([^"]+)"', whole)
+    assert len(identifiers) == len(set(identifiers)) == 12
+    references = re.findall(r"url\(#([^)]+)\)", whole)
+    assert set(references) <= set(identifiers)
+
+
+def test_colours_are_the_pages(page):
+    colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', page))
+    first, second = (f"var(--curve-{i + 1}, {PALETTE[i]})" for i in range(2))
+    assert colours == {first, second, "currentColor", "none", "transparent"} & colours
+    assert {first, second, "currentColor"} <= colours
+    assert {"curve-1", "curve-2"} <= set(re.findall(r'class="([^"]+)"', page))
+
+
+def test_the_panel_fits_any_width_and_carries_no_font_style_or_script(page):
+    for panel in panels(page):
+        assert panel.get("width") == "100%"
+        assert panel.get("height") is None
+        assert re.fullmatch(r"0 0 \d+ \d+", panel.get("viewBox"))
+    for unwanted in ("font-family", "style=", "<style", "<script", "http-equiv", "href"):
+        assert unwanted not in page
+
+
+def test_values_can_be_read_from_invisible_strokes(page):
+    for panel, name, last in zip(panels(page), ("loss", "accuracy"), (250, 100), strict=True):
+        readings = panel.findall(f".//{SVG}line[@class='curve-reading']")
+        titles = [reading.findtext(f"{SVG}title") for reading in readings]
+        assert 40 < len(readings) <= MOST_READINGS
+        assert all(reading.get("opacity") == "0" for reading in readings)
+        assert titles[-1].startswith(f"{name} at step {last}\nradam, t")
+    assert "radam, train: 0.5" in page
+    assert "adam, whole test set: 25.00 %" in page
+
+
+def test_the_chart_of_a_page_is_small(page):
+    assert len(page) < 150_000

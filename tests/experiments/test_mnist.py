@@ -1,0 +1,349 @@
+import json
+import re
+import signal
+import time
+
+import pytest
+import torch
+from torch.nn import functional
+
+from experiments import runner
+from experiments.cli import run_command
+from experiments.data import ROOT_VARIABLE
+from experiments.mnist import Model, main
+from experiments.records import load, load_all
+from labml_nn_optim import optimizer_names
+from labml_nn_optim.registry import summary
+
+
+@pytest.fixture
+def mnist(tmp_path, capfd):
+    """Run the command in this process, on the digits; gives status, output and errors."""
+
+    def run(*arguments, out=tmp_path / "out"):
+        status = run_command(main, ["--threads", "1", "--out", str(out), *map(str, arguments)])
+        output = capfd.readouterr()
+        return status, output.out, output.err
+
+    return run
+
+
+def without_times(folder):
+    (path,) = folder.glob("*.json")
+    fields = json.loads(path.read_text())
+    times = fields.pop("times")
+    assert set(times) == {"started", "duration_seconds", "samples_per_second"}
+    return path.name, path.read_text().partition('"times"')[0], fields
+
+
+def test_the_model_is_the_network_of_431080_parameters():
+    model = Model()
+    shapes = [tuple(parameter.shape) for parameter in model.parameters()]
+    assert shapes == [
+        *[(20, 1, 5, 5), (20,), (50, 20, 5, 5), (50,)],
+        *[(500, 800), (500,), (10, 500), (10,)],
+    ]
+    assert sum(parameter.numel() for parameter in model.parameters()) == 431_080
+    images = torch.randn(2, 1, 28, 28)
+    x = functional.max_pool2d(model.conv1(images).clamp_min(0), 2)
+    x = functional.max_pool2d(model.conv2(x).clamp_min(0), 2)
+    expected = model.output(model.hidden(x.flatten(1)).clamp_min(0))
+    assert torch.allclose(model(images), expected)
+
+
+def test_a_run_leaves_a_record_and_the_curves_and_tells_where(mnist, tmp_path):
+    status, out, err = mnist("--data", "digits", "--optimizer", "RAdam", "--epochs", 1)
+    assert status == 0
+    (record,) = load_all(tmp_path / "out")
+    assert record.optimizer == "radam"
+    assert record.configuration == {
+        "experiment": "mnist",
+        "optimizer": "radam",
+        "data": "digits",
+        "lr": 1e-3,
+        "schedule": "linear",
+        "epochs": 1.0,
+        "batch_size": 64,
+        "seed": 0,
+        "options": {},
+    }
+    assert record.data["name"] == "digits"
+    assert record.environment["threads"] == 1
+    assert record.final["step"] == 23
+    assert record.curves["train"]["step"] == list(range(1, 24))
+    assert record.curves["test"]["step"] == [23]
+    assert len(record.curves["test_subset"]["step"]) == 8
+    assert record.final["test_accuracy"] == record.curves["test"]["accuracy"][-1]
+    assert f"test accuracy {record.final['test_accuracy']:.2%} on digits" in out
+    for suffix in (".json", ".svg", ".png"):
+        assert str(record.path.with_suffix(suffix)) in out
+        assert record.path.with_suffix(suffix).stat().st_size > 1000
+    assert "epoch 1: train loss" in err
+    assert "samples/s" in err
+    assert "\x1b" not in out + err
+
+
+def test_training_on_the_digits_learns_them(mnist, tmp_path):
+    mnist("--data", "digits", "--epochs", 4, "--batch-size", 32)
+    (record,) = load_all(tmp_path / "out")
+    assert record.final["test_accuracy"] > 0.85
+    assert record.final["train_loss"] < 0.5
+
+
+def test_the_same_seed_twice_gives_the_same_bytes_apart_from_the_times(mnist, tmp_path):
+    for folder in ("a", "b"):
+        mnist("--data", "digits", "--epochs", 0.5, "--seed", 7, out=tmp_path / folder)
+    mnist("--data", "digits", "--epochs", 0.5, "--seed", 8, out=tmp_path / "c")
+    a, b, c = (without_times(tmp_path / folder) for folder in "abc")
+    assert a == b
+    assert a[0] != c[0]
+    assert a[2]["curves"]["train"]["loss"] != c[2]["curves"]["train"]["loss"]
+
+
+def test_arguments_of_the_optimizer_reach_it_and_the_record(mnist, tmp_path):
+    settings = ["--set", "betas=0.5,0.9", "--set", "eps=1e-7", "--lr", 0.01]
+    mnist("--data", "digits", "--epochs", 0.1, "--schedule", "constant", *settings)
+    (record,) = load_all(tmp_path / "out")
+    assert record.configuration["options"] == {"betas": [0.5, 0.9], "eps": 1e-7}
+    assert record.curves["train"]["lr"] == [0.01, 0.01]
+    # With beta1 = 0.5 the second step differs from that of the default, the first does not.
+    mnist("--data", "digits", "--epochs", 0.1, "--lr", 0.01, "--schedule", "constant", out=tmp_path)
+    (default,) = load_all(tmp_path)
+    ours, theirs = (r.curves["train"]["update_norm"] for r in (record, default))
+    assert ours[0] == pytest.approx(theirs[0], rel=1e-2)
+    assert ours[1] != pytest.approx(theirs[1], rel=1e-2)
+
+
+def test_real_mnist_is_learned_within_a_twentieth_of_an_epoch(
+    mnist, tmp_path, mnist_root, monkeypatch
+):
+    monkeypatch.setenv(ROOT_VARIABLE, str(mnist_root))
+    status, _, err = mnist("--epochs", 0.05)
+    (record,) = load_all(tmp_path / "out")
+    assert status == 0
+    assert "NOT MNIST" not in err
+    assert record.data["name"] == "mnist"
+    assert record.data["test_subset_samples"] == 1000
+    assert record.final["test_accuracy"] > 0.8
+
+
+def test_without_mnist_the_default_trains_on_the_digits_and_says_so_loudly(
+    mnist, tmp_path, offline
+):
+    status, out, err = mnist("--data-root", tmp_path / "nothing", "--epochs", 0.1)
+    assert status == 0
+    assert "*  NOT MNIST." in err
+    assert "on digits" in out
+    (record,) = load_all(tmp_path / "out")
+    assert record.configuration["data"] == record.data["name"] == "digits"
+
+
+def test_mnist_itself_without_files_and_network_is_one_line_and_status_1(mnist, tmp_path, offline):
+    status, _, err = mnist("--data", "mnist", "--data-root", tmp_path / "nothing")
+    assert status == 1
+    error = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(error) == 1
+    assert "--data-root" in error[0]
+    assert "Traceback" not in err
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_damaged_files_are_an_error_even_where_the_digits_would_do(mnist, tmp_path, mnist_root):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (mnist_root / "MNIST" / "raw").glob("*.gz"):
+        (raw / path.name).write_bytes(path.read_bytes()[:5000])
+    status, _, err = mnist("--data-root", tmp_path / "data")
+    assert status == 1
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--optimizer", "adm"], "adam"),
+        (["--set", "beta=0.9"], "did you mean betas?"),
+        (["--set", "eps=-1"], "eps must be"),
+        (["--lr", "-1"], "lr must be"),
+        (["--lr", "fast"], "'fast' is not a valid float"),
+        (["--epochs", "0"], "'--epochs'"),
+        (["--epochs", "nan"], "'--epochs'"),
+        (["--epochs", "inf"], "'--epochs'"),
+        (["--batch-size", "0"], "'--batch-size'"),
+        (["--seed", "-1"], "'--seed'"),
+        (["--threads", "0"], "'--threads'"),
+        (["--data", "cifar"], "'auto', 'mnist', 'digits'"),
+        (["--schedule", "cosine"], "'linear', 'constant'"),
+        (["--device", "tpu"], "'auto', 'cpu', 'cuda'"),
+        (["--rate", "1"], "--rate"),
+        (["extra"], "extra"),
+    ],
+)
+def test_a_wrong_option_is_one_line_before_any_data_is_loaded(
+    mnist, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.setattr("experiments.mnist.load_mnist", pytest.fail)
+    monkeypatch.setattr("experiments.mnist.load_digits", pytest.fail)
+    status, out, err = mnist(*arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_one_line(mnist):
+    status, _, err = mnist("--device", "cuda")
+    assert status == 1
+    assert err == "error: --device cuda: torch finds no CUDA device; use --device cpu\n"
+
+
+def test_a_file_in_the_place_of_the_output_is_one_line_and_stays(mnist, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    status, _, err = mnist("--data", "digits", out=tmp_path / "file")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_list_has_every_optimizer_with_its_summary(mnist):
+    status, out, _ = mnist("--list")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(optimizer_names())
+    assert all(summary(name) in out for name in optimizer_names())
+
+
+def test_the_help_shows_the_defaults(mnist):
+    status, out, _ = mnist("--help")
+    assert status == 0
+    for text in ("[default: adam]", "[default: 3;", "[default: 64;", "compile=True", "betas=0.9,"):
+        assert text in " ".join(out.split())
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_run(mnist, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "labml").write_text("a file in the way")
+    status, _, err = mnist("--data", "digits", "--epochs", 0.1)
+    assert status == 0
+    assert "note: labml cannot log this run" in err
+    assert len(load_all(tmp_path / "out")) == 1
+
+
+def test_labml_logs_what_the_record_holds(mnist, tmp_path):
+    mnist("--data", "digits", "--epochs", 0.2)
+    (record,) = load_all(tmp_path / "out")
+    (log,) = (tmp_path / "out" / "labml").rglob("log.jsonl")
+    logged = {}
+    for line in log.read_text().splitlines():
+        for name, points in json.loads(line)["track"].items():
+            logged.setdefault(name, []).extend(points)
+    for table, columns in record.curves.items():
+        for name in columns.keys() - {"step"}:
+            points = logged[f"{table}.{name}"]
+            assert [step for step, _ in points] == columns["step"]
+            assert [value for _, (value,) in points] == pytest.approx(columns[name], rel=1e-5)
+
+
+def test_a_run_that_diverges_ends_with_a_record_and_a_note(mnist, tmp_path):
+    status, _, err = mnist("--data", "digits", "--epochs", 0.5, "--lr", 1e30)
+    assert status == 0
+    assert "note: the run diverged" in err
+    (record,) = load_all(tmp_path / "out")
+    assert record.final["test_loss"] is None
+
+
+def test_resume_of_a_finished_run_gives_its_record_again(mnist, tmp_path):
+    mnist("--data", "digits", "--epochs", 0.5)
+    first = without_times(tmp_path / "out")
+    next((tmp_path / "out").glob("*.json")).unlink()
+    status, _, err = mnist("--data", "digits", "--epochs", 0.5, "--resume")
+    assert status == 0
+    assert "going on after step 12 of 12" in err
+    assert without_times(tmp_path / "out") == first
+
+
+def test_resume_without_a_checkpoint_starts_at_the_first_step_and_says_so(mnist):
+    status, _, err = mnist("--data", "digits", "--epochs", 0.1, "--resume")
+    assert status == 0
+    assert "there is no checkpoint" in err
+
+
+def test_a_new_start_says_that_a_checkpoint_was_there(mnist):
+    mnist("--data", "digits", "--epochs", 0.1)
+    _, _, err = mnist("--data", "digits", "--epochs", 0.1)
+    assert "starting anew; --resume would have gone on after step 2" in err
+
+
+def test_resume_with_other_threads_warns_that_the_numbers_differ(mnist):
+    mnist("--data", "digits", "--epochs", 0.1)
+    _, _, err = mnist("--data", "digits", "--epochs", 0.1, "--resume", "--threads", 2)
+    assert "made with threads 1, this run has 2" in err
+
+
+def test_damaged_checkpoints_are_told_and_the_run_starts_again(mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    mnist("--data", "digits", "--epochs", 0.5)
+    first = without_times(tmp_path / "out")
+    newest, older = sorted((tmp_path / "out").rglob("step-*.pt"), reverse=True)
+    newest.write_bytes(b"damaged")
+    status, _, err = mnist("--data", "digits", "--epochs", 0.5, "--resume")
+    assert status == 0
+    assert f"{newest} cannot be used" in err
+    assert "going on after step 11 of 12" in err
+    assert without_times(tmp_path / "out") == first
+    newest.write_bytes(b"damaged")
+    older.write_bytes(b"damaged")
+    status, _, err = mnist("--data", "digits", "--epochs", 0.5, "--resume")
+    assert "starting at step 1" in err
+    assert without_times(tmp_path / "out") == first
+
+
+def wait_for_checkpoint(process, folder):
+    """Wait until a checkpoint is there that was not there before."""
+    before = set(folder.rglob("step-*.pt"))
+    for _ in range(600):
+        if set(folder.rglob("step-*.pt")) - before:
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    pytest.fail("no checkpoint within 30 seconds")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_and_killed_and_resumed_ends_with_the_same_record(
+    start_mnist, mnist, tmp_path
+):
+    arguments = ["--data", "digits", "--epochs", 4, "--optimizer", "radam"]
+    broken = [*arguments, "--out", tmp_path / "broken", "--resume"]
+    for number, status in [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]:
+        process = start_mnist(*broken)
+        wait_for_checkpoint(process, tmp_path / "broken")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        assert "Traceback" not in err
+        if number != signal.SIGKILL:
+            assert "error: stopped after step" in err
+            assert err.endswith("go on with the same command and --resume\n")
+        assert not list((tmp_path / "broken").glob("*.json"))
+    status, _, err = mnist(*broken)
+    assert status == 0
+    done = int(re.search(r"going on after step (\d+) of 92", err)[1])
+    assert 69 <= done < 92
+    mnist(*arguments, out=tmp_path / "straight")
+    assert without_times(tmp_path / "broken") == without_times(tmp_path / "straight")
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((runner.Path(__file__).parents[2] / "experiments" / "results").rglob("*.json")),
+    ids=lambda path: path.name,
+)
+def test_a_committed_record_is_valid_and_stands_under_its_own_name(path):
+    record = load(path)
+    assert path.name == record.file_name
+    assert path.parent.name == record.experiment
+    assert path.stat().st_size <= 30_000

@@ -1,0 +1,196 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from experiments.bare import train_bare
+from experiments.checkpoints import Checkpoints
+from experiments.training import (
+    MOST_CHECKS,
+    MOST_POINTS,
+    History,
+    Plan,
+    batches,
+    evaluate,
+    linear,
+    shuffled,
+    train,
+)
+from labml_nn_optim import Adam, get_optimizer, optimizer_names
+
+CPU = torch.device("cpu")
+
+
+def make_plan(**changes):
+    values = {"samples": 60, "batch_size": 7, "epochs": 3.0, "seed": 5, "lr": 0.1}
+    return Plan(**values | {"schedule": "linear"} | changes)
+
+
+def make_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+
+
+plans = st.builds(
+    make_plan,
+    samples=st.integers(1, 500),
+    batch_size=st.integers(1, 400),
+    epochs=st.floats(0.01, 400).map(lambda epochs: round(epochs, 2)),
+)
+
+
+@given(plans)
+@settings(max_examples=60, deadline=None)
+def test_first_and_last_step_are_measured_and_no_series_grows_too_long(plan):
+    steps = range(1, plan.total_steps + 1)
+    measured = [step for step in steps if plan.measures(step)]
+    evaluated = [step for step in steps if plan.evaluates(step)]
+    checked = [step for step in steps if plan.checks(step)]
+    assert measured[0] == 1
+    assert measured[-1] == evaluated[-1] == checked[-1] == plan.total_steps
+    assert len(measured) <= MOST_POINTS
+    assert max(len(evaluated), len(checked)) <= MOST_CHECKS
+    assert set(evaluated) <= set(checked)
+
+
+def test_the_default_run_is_evaluated_after_each_epoch_and_checked_eight_times_in_each():
+    plan = make_plan(samples=60000, batch_size=64)
+    steps = range(1, plan.total_steps + 1)
+    assert plan.total_steps == 2814
+    assert [step for step in steps if plan.evaluates(step)] == [938, 1876, 2814]
+    assert [step for step in steps if plan.checks(step)][:9] == [
+        *range(118, 827, 118),
+        938,
+        938 + 118,
+    ]
+
+
+@given(plans.filter(lambda plan: plan.total_steps < 2000))
+@settings(max_examples=30, deadline=None)
+def test_every_epoch_holds_every_image_once(plan):
+    seen = [index for _, batch in batches(plan, 0, CPU) for index in batch.tolist()]
+    assert len(seen) == plan.samples_after(plan.total_steps)
+    for start in range(0, len(seen) - plan.samples + 1, plan.samples):
+        assert sorted(seen[start : start + plan.samples]) == list(range(plan.samples))
+
+
+@given(plans.filter(lambda plan: plan.total_steps < 500), st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_the_batches_after_any_step_are_those_of_the_run_in_one_go(plan, part):
+    done = int(part * plan.total_steps)
+    whole = [(step, batch.tolist()) for step, batch in batches(plan, 0, CPU)]
+    rest = [(step, batch.tolist()) for step, batch in batches(plan, done, CPU)]
+    assert rest == whole[done:]
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    assert torch.equal(shuffled(100, 1, 2), shuffled(100, 1, 2))
+    orders = {tuple(shuffled(100, seed, epoch).tolist()) for seed in (0, 1) for epoch in (0, 1, 2)}
+    assert len(orders) == 6
+
+
+def test_the_linear_schedule_falls_from_1_by_equal_steps_and_would_reach_0_one_step_later():
+    factors = [linear(step, 4) for step in range(1, 6)]
+    assert factors == [1, 0.75, 0.5, 0.25, 0]
+
+
+def test_the_learning_rate_of_a_step_is_written_into_every_group(small_data):
+    model = make_model()
+    groups = [{"params": [parameter]} for parameter in model.parameters()]
+    optimizer = Adam(groups, lr=123.0)
+    plan = make_plan(epochs=1.0)
+    for step in train(model, optimizer, small_data, plan, History(CPU)):
+        rates = {group["lr"] for group in optimizer.param_groups}
+        assert rates == {0.1 * linear(step, plan.total_steps)}
+
+
+def test_measuring_changes_nothing_about_the_training(small_data):
+    plan = make_plan()
+    model, bare_model = make_model(), make_model()
+    optimizer, bare_optimizer = (Adam(m.parameters(), lr=0.1) for m in (model, bare_model))
+    history = History(CPU)
+    for _ in train(model, optimizer, small_data, plan, history):
+        pass
+    accuracy = train_bare(bare_model, bare_optimizer, small_data, plan=plan)
+    for ours, bare in zip(model.parameters(), bare_model.parameters(), strict=True):
+        assert torch.equal(ours, bare)
+    assert history.curves["test"].columns["accuracy"][-1] == accuracy
+
+
+def test_norms_are_those_of_gradient_and_update(small_data):
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters())
+    history = History(CPU)
+    plan = make_plan(schedule="constant", lr=0.5)
+    next(iter(train(model, optimizer, small_data, plan, history)))
+    row = history.curves["train"].at(1)
+    gradients = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
+    assert row["gradient_norm"] == pytest.approx(gradients.norm().item(), rel=1e-6)
+    assert row["update_norm"] == pytest.approx(0.5 * row["gradient_norm"], rel=1e-5)
+    assert row["lr"] == 0.5
+
+
+def test_the_written_loss_is_the_mean_since_the_row_before(small_data):
+    model = make_model()
+    plan = make_plan(samples=60, batch_size=20, epochs=200.0, schedule="constant", lr=0.0)
+    history = History(CPU)
+    for step in train(model, torch.optim.SGD(model.parameters()), small_data, plan, history):
+        if step == 9:
+            break
+    # Without a step size every epoch of three batches has the same mean loss.
+    losses, _ = evaluate(model, small_data.train_images, small_data.train_labels)
+    table = history.curves["train"].columns
+    assert table["step"] == [1, 3, 6, 9]
+    assert table["loss"][2] == pytest.approx(losses.mean().item(), rel=1e-5)
+    assert table["loss"][1] != pytest.approx(losses.mean().item(), rel=1e-5)
+
+
+def test_evaluation_leaves_the_mode_and_the_gradients_alone(small_data):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 3))
+    model.train()
+    losses, correct = evaluate(model, small_data.test_images, small_data.test_labels)
+    again, _ = evaluate(model, small_data.test_images, small_data.test_labels)
+    assert torch.equal(losses, again)
+    assert losses.shape == correct.shape == (30,)
+    assert model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", optimizer_names())
+@pytest.mark.parametrize("done", [1, 8, 13, 26])
+def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_numbers(
+    small_data, tmp_path, name, done
+):
+    plan = make_plan()
+    checkpoints = Checkpoints(tmp_path, name)
+
+    def start():
+        model = make_model()
+        return model, get_optimizer(name)(model.parameters(), lr=0.1), History(CPU)
+
+    straight = start()
+    for step in train(straight[0], straight[1], small_data, plan, straight[2]):
+        if step == done:
+            checkpoints.save(step, {"parts": [part.state_dict() for part in straight]})
+    resumed = start()
+    state, problems = checkpoints.load_newest()
+    assert problems == []
+    for part, values in zip(resumed, state["parts"], strict=True):
+        part.load_state_dict(values)
+    steps = list(train(resumed[0], resumed[1], small_data, plan, resumed[2]))
+    assert steps == list(range(done + 1, plan.total_steps + 1))
+    assert resumed[2].state_dict()["curves"] == straight[2].state_dict()["curves"]
+    for ours, theirs in zip(resumed[0].parameters(), straight[0].parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_diverged_loss_is_written_as_it_is(small_data):
+    model = make_model()
+    plan = make_plan(schedule="constant", lr=1e38)
+    history = History(CPU)
+    for _ in train(model, torch.optim.SGD(model.parameters()), small_data, plan, history):
+        pass
+    assert not math.isfinite(history.curves["train"].columns["loss"][-1])
