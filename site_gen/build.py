@@ -4,12 +4,18 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from mkdocs.commands.build import build as build_site
+from mkdocs.config import load_config
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort, MkDocsException
+from mkdocs.utils import clean_directory
 
 from site_gen.chapters import Chapter, load
 from site_gen.config import Settings
@@ -34,6 +40,7 @@ class Generated:
     styles: list[str]
     scripts: list[str]
     changed: frozenset[str]
+    configuration_changed: bool = False
 
 
 def generate(settings: Settings) -> Generated:
@@ -53,16 +60,16 @@ def generate(settings: Settings) -> Generated:
     for path, source in {**_docs(settings), **course.assets, **assets}.items():
         files[path] = source.read_bytes()
     _prepare(settings.pages)
-    changed = frozenset(path for path in files if _write(settings.pages / path, files[path]))
-    _remove_others(settings.pages, set(files))
+    changed = {path for path in files if _write(settings.pages / path, files[path])}
+    changed |= _remove_others(settings.pages, set(files))
     generated = Generated(
         course.navigation(),
         [path for path in assets if path.endswith(".css")],
         [path for path in assets if path.endswith(".js")],
-        changed,
+        frozenset(changed),
     )
-    _write(settings.resolved, resolved_configuration(settings, generated).encode())
-    return generated
+    configuration = resolved_configuration(settings, generated).encode()
+    return replace(generated, configuration_changed=_write(settings.resolved, configuration))
 
 
 def resolved_configuration(settings: Settings, generated: Generated) -> str:
@@ -93,27 +100,34 @@ def build(settings: Settings) -> None:
 
 def run_mkdocs(settings: Settings) -> None:
     """Build the site from the build folder; the old site stays until the new one is complete."""
+    fresh = settings.build / "site"
+    with mkdocs_errors():
+        build_site(load_resolved(settings, fresh))
+    settings.site.mkdir(parents=True, exist_ok=True)
+    clean_directory(str(settings.site))
+    shutil.copytree(fresh, settings.site, dirs_exist_ok=True)
+
+
+def load_resolved(settings: Settings, site: Path, **options: Any) -> MkDocsConfig:
+    """Load the configuration in the build folder, for a site in the folder `site`."""
     # Material prints a banner on import unless it is told not to.
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
-    from mkdocs.commands.build import build as mkdocs_build
-    from mkdocs.config import load_config
-    from mkdocs.exceptions import Abort, MkDocsException
-    from mkdocs.utils import clean_directory
+    return load_config(config_file=str(settings.resolved), site_dir=str(site), **options)
 
-    fresh = settings.build / "site"
+
+@contextmanager
+def mkdocs_errors(level: int = logging.WARNING) -> Iterator[None]:
+    """Show what MkDocs logs from `level` on, and turn its errors into BuildError."""
     handler = logging.StreamHandler()
-    handler.setLevel(logging.WARNING)
+    handler.setLevel(level)
     logger = logging.getLogger("mkdocs")
     logger.addHandler(handler)
     try:
-        mkdocs_build(load_config(config_file=str(settings.resolved), site_dir=str(fresh)))
+        yield
     except (Abort, MkDocsException) as error:
         raise BuildError(f"MkDocs: {error}") from None
     finally:
         logger.removeHandler(handler)
-    settings.site.mkdir(parents=True, exist_ok=True)
-    clean_directory(str(settings.site))
-    shutil.copytree(fresh, settings.site, dirs_exist_ok=True)
 
 
 def _chapters(settings: Settings) -> list[Chapter]:
@@ -171,11 +185,15 @@ def _write(path: Path, data: bytes) -> bool:
     return True
 
 
-def _remove_others(folder: Path, kept: set[str]) -> None:
-    """Remove the pages of chapters that are gone."""
+def _remove_others(folder: Path, kept: set[str]) -> set[str]:
+    """Remove the pages of chapters that are gone; return their names."""
+    removed = set()
     for path in sorted(folder.rglob("*"), reverse=True):
+        name = path.relative_to(folder).as_posix()
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
-        elif path.name != MARKER and path.relative_to(folder).as_posix() not in kept:
+        elif name != MARKER and name not in kept:
             path.unlink()
+            removed.add(name)
+    return removed

@@ -1,0 +1,34 @@
+"""Plain `mkdocs build` and `mkdocs serve`: generate the pages first, then use them."""
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort
+from mkdocs.livereload import LiveReloadServer
+
+from site_gen.build import BuildError, generate
+from site_gen.config import read_settings
+from site_gen.errors import SiteError
+from site_gen.plugins import PluginError
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Generate the pages and point MkDocs at them."""
+    try:
+        settings = read_settings(Path(config.config_file_path))
+        generated = generate(settings)
+    except (SiteError, PluginError, BuildError) as error:
+        raise Abort(str(error)) from None
+    config.docs_dir = str(settings.pages)
+    config.nav = generated.navigation
+    config.extra_css = [*generated.styles, *config.extra_css]
+    config.extra_javascript = [*generated.scripts, *config.extra_javascript]
+    return config
+
+
+def on_serve(server: LiveReloadServer, config: MkDocsConfig, **_: object) -> LiveReloadServer:
+    """Watch the sources instead of what is generated from them."""
+    server.unwatch(config.docs_dir)
+    for path in read_settings(Path(config.config_file_path)).watched:
+        server.watch(str(path))
+    return server
