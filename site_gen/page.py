@@ -22,7 +22,7 @@ from site_gen.errors import SiteError
 from site_gen.highlight import python_lines
 from site_gen.links import PageReferences
 from site_gen.mathml import MathError, to_mathml
-from site_gen.plugins import Fact, Figure, Plugin
+from site_gen.plugins import Fact, Figure, Plugin, blaming
 
 TEMPLATES = Path(__file__).parent / "templates"
 UNSAFE_ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base)\b", re.I)
@@ -119,7 +119,8 @@ def _facts(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> lis
     if front.symbols:
         facts.append(Fact("Symbols", _symbols(chapter)))
     for plugin in plugins:
-        facts += plugin.facts(chapter)
+        with blaming(plugin, chapter):
+            facts += plugin.facts(chapter)
     if front.verified_against:
         verified = front.verified_against
         value = Markup("<code>{}</code>, largest difference {}").format(
@@ -178,7 +179,10 @@ def _block(block: Block, chapter: Chapter, course: Course, lines: tuple[str, ...
 
 def _figures(chapter: Chapter, plugins: tuple[Plugin, ...]) -> list[Figure]:
     """Return what the plugins put below the sections. Raises SiteError for a taken anchor."""
-    figures = [figure for plugin in plugins for figure in plugin.figures(chapter)]
+    figures: list[Figure] = []
+    for plugin in plugins:
+        with blaming(plugin, chapter):
+            figures += plugin.figures(chapter)
     taken = set(chapter.anchors)
     for figure in figures:
         if figure.anchor in taken:

@@ -1,14 +1,17 @@
 """How a course adds what is its own to the pages: facts, figures, scripts and styles."""
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from markupsafe import Markup
 
 from site_gen.chapters import Chapter
+from site_gen.errors import shown
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,18 @@ def load_plugins(names: Sequence[str]) -> tuple[Plugin, ...]:
     return tuple(_load(name) for name in names)
 
 
+@contextmanager
+def blaming(plugin: Plugin, chapter: Chapter) -> Iterator[None]:
+    """Turn whatever goes wrong in a plugin into a PluginError that names it and the chapter."""
+    try:
+        yield
+    except Exception as error:
+        name = type(plugin).__module__
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise PluginError(f"{shown(chapter.path)}:1: plugin {name}: {what}") from error
+
+
+@lru_cache(maxsize=16)
 def _load(name: str) -> Plugin:
     module, _, attribute = name.partition(":")
     try:
