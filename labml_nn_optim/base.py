@@ -29,6 +29,8 @@ class RunOptions(TypedDict, total=False):
 
 class GenericAdaptiveOptimizer(Optimizer):
     elementwise: ClassVar[bool] = True
+    beta_count: ClassVar[int] = 2
+    has_eps: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -70,10 +72,10 @@ class GenericAdaptiveOptimizer(Optimizer):
 
     def check_group(self, group: Mapping[str, Any]) -> None:
         require_number("lr", group["lr"])
-        if "betas" in group:
-            require_fractions("betas", group["betas"], len(self.defaults["betas"]))
-        if "eps" in group:
-            require_number("eps", group["eps"])
+        if self.beta_count:
+            require_fractions("betas", group.get("betas"), self.beta_count)
+        if self.has_eps:
+            require_number("eps", group.get("eps"))
         require_number("weight_decay", group["weight_decay"])
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -193,6 +195,9 @@ class GenericAdaptiveOptimizer(Optimizer):
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
+        for own in self.state.values():
+            if "step" in own:
+                own["step"] = torch.as_tensor(own["step"], dtype=torch.float32)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)

@@ -22,7 +22,7 @@ Kernel: TypeAlias = Callable[[list[list[Tensor]], list[Tensor], list[Tensor], Te
 class Slot(NamedTuple):
     """Stands for a number that enters the kernel at run time, by its place in the vector."""
 
-    index: int
+    place: int
 
 
 Skeleton: TypeAlias = tuple[tuple[str, Hashable], ...]
@@ -60,7 +60,7 @@ def fill_numbers(skeleton: Skeleton, numbers: Sequence[Tensor]) -> dict[str, Any
 
     def fill(value: Any) -> Any:
         if isinstance(value, Slot):
-            return numbers[value.index]
+            return numbers[value.place]
         return tuple([fill(element) for element in value]) if isinstance(value, tuple) else value
 
     return {name: fill(value) for name, value in skeleton}
@@ -108,7 +108,12 @@ def compile_rule(
     # The compiler keeps its results by code object, and gives up when one has too many.
     kernel.__code__ = kernel.__code__.replace()
     compiled = Compiled(
-        torch.compile(kernel, fullgraph=True, dynamic=True, options={"guard_filter_fn": no_guards, "size_asserts": False}),
+        torch.compile(
+            kernel,
+            fullgraph=True,
+            dynamic=True,
+            options={"guard_filter_fn": no_guards, "size_asserts": False},
+        ),
         [example(2 + index) for index in range(TOGETHER)],
     )
     # Unequal sizes keep the compiler from tying one piece's size to another's; large ones make it

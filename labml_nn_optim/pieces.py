@@ -71,7 +71,7 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def gradients(params: Sequence[Tensor]) -> list[Any]:
-    grads = [param.grad for param in params]
+    grads: list[Any] = [param.grad for param in params]
     return list(map(torch.view_as_real, grads)) if params[0].is_complex() else grads
 
 
@@ -146,9 +146,7 @@ def parts(member: Member, limit: int | None) -> list[Part]:
     size = member.home.numel()
     count = 1 if limit is None else -(-size // limit)
     length = -(-size // count)
-    return [
-        Part(member, start, min(length, size - start)) for start in range(0, size, length)
-    ]
+    return [Part(member, start, min(length, size - start)) for start in range(0, size, length)]
 
 
 class Scratch(NamedTuple):
@@ -178,7 +176,7 @@ def can_be_packed(member: Member) -> bool:
 def views_of(buffer: Tensor, homes: Sequence[Tensor]) -> list[Tensor]:
     """Cut a flat ``buffer`` into tensors shaped and, where dense, laid out in memory as ``homes``."""
     sizes = [home.numel() for home in homes]
-    cut = buffer[: sum(sizes)].split(sizes)
+    cut = torch.split(buffer[: sum(sizes)], sizes)
     return [
         piece.as_strided(home.shape, home.stride()) if is_dense(home) else piece.view(home.shape)
         for piece, home in zip(cut, homes, strict=True)
@@ -259,9 +257,7 @@ class FlatBuffers:
                 param.grad = view
 
 
-def stored_parts(
-    members: Sequence[Member], buffers: FlatBuffers, limit: int | None
-) -> list[Part]:
+def stored_parts(members: Sequence[Member], buffers: FlatBuffers, limit: int | None) -> list[Part]:
     """Lay the state of ``members`` side by side as well, and cut all of it into parts."""
     state = pack_states(members, [member.home for member in members], buffers.param.numel())
     return parts(Member(buffers.param, state), limit)

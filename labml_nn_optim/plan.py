@@ -105,7 +105,7 @@ class Plan:
         self.pointers = [param.data_ptr() for param in self.params]
         self.states = list(state.values())
         self.own = [state[param] for param in self.params]
-        names = {name for own in self.own for name in own}
+        names = set(self.own[0]).intersection(*self.own) if self.own else set()
         self.entries = {name: list(map(operator.itemgetter(name), self.own)) for name in names}
 
     def take_gradients(self) -> None:
@@ -159,7 +159,9 @@ def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
     if members[0].param.device.type != "cpu" and layout.chunk is not None:
         return [Listed(members)]
     members = [member for member in members if member.param.numel() > 0]
-    large = [member for member in members if member.home.numel() >= SMALL and can_be_chunked(member)]
+    large = [
+        member for member in members if member.home.numel() >= SMALL and can_be_chunked(member)
+    ]
     large.sort(key=lambda member: -member.home.numel())
     chosen = {id(member.param) for member in large}
     rest = [member for member in members if id(member.param) not in chosen]
@@ -183,6 +185,8 @@ def _packs(members: Sequence[Member]) -> list[Piece]:
             room = PACK
         batches[-1].append(member)
         room -= size
+    if not batches:
+        return []
     sizes = [max(2, sum(member.home.numel() for member in batch)) for batch in batches]
-    scratch = Scratch.of(max(sizes), members[0].param) if sizes else None
+    scratch = Scratch.of(max(sizes), members[0].home)
     return [Packed(batch, scratch, size) for batch, size in zip(batches, sizes, strict=True)]

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import GenericAdaptiveOptimizer, RunOptions
+from labml_nn_optim.checks import require_flag
 from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["Adam"]
@@ -35,7 +36,13 @@ class Adam(GenericAdaptiveOptimizer):
         **options: Unpack[RunOptions],
     ) -> None:
         own = {"optimized_update": optimized_update}
-        super().__init__(params, own | dict(defaults or {}), lr, betas, eps, weight_decay, **options)
+        super().__init__(
+            params, own | dict(defaults or {}), lr, betas, eps, weight_decay, **options
+        )
+
+    def check_group(self, group: Mapping[str, Any]) -> None:
+        super().check_group(group)
+        require_flag("optimized_update", group["optimized_update"])
 
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
         state["exp_avg"] = torch.zeros_like(param)

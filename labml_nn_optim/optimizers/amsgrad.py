@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions
+from labml_nn_optim.checks import require_flag
 from labml_nn_optim.optimizers.adam import Adam
 from labml_nn_optim.weight_decay import WeightDecay
 
@@ -37,6 +38,10 @@ class AMSGrad(Adam):
     ) -> None:
         own = {"amsgrad": amsgrad} | dict(defaults or {})
         super().__init__(params, lr, betas, eps, weight_decay, optimized_update, own, **options)
+
+    def check_group(self, group: Mapping[str, Any]) -> None:
+        super().check_group(group)
+        require_flag("amsgrad", group["amsgrad"])
 
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
         super().init_state(state, group, param)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions
+from labml_nn_optim.checks import require_flag
 from labml_nn_optim.optimizers.adam import Adam
 from labml_nn_optim.weight_decay import WeightDecay
 
@@ -38,15 +39,17 @@ class RAdam(Adam):
         own = {"degenerated_to_sgd": degenerated_to_sgd} | dict(defaults or {})
         super().__init__(params, lr, betas, eps, weight_decay, optimized_update, own, **options)
 
+    def check_group(self, group: Mapping[str, Any]) -> None:
+        super().check_group(group)
+        require_flag("degenerated_to_sgd", group["degenerated_to_sgd"])
+
     @staticmethod
     def calc_rectification_term(beta2: float, step: int) -> float | None:
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * step * beta2**step / (1 - beta2**step)
         if rho <= 5:
             return None
-        return math.sqrt(
-            (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
-        )
+        return math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
         beta1, beta2 = group["betas"]

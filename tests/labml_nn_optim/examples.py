@@ -1,0 +1,85 @@
+"""Parameters, gradients and ways of running that the tests of the library share."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from labml_nn_optim import get_optimizer, optimizer_names
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+NAMES = optimizer_names()
+WAYS: dict[str, dict[str, bool]] = {
+    "pieces": {},
+    "per_tensor": {"per_tensor": True},
+    "compile": {"compile": True},
+    "flat": {"flat": True},
+    "compile_flat": {"compile": True, "flat": True},
+}
+# Cut into two parts, into one, packed, of one element, of none, laid out in another order.
+SHAPES: list[tuple[int, ...]] = [(700, 800), (200, 170), (30, 20), (), (1,), (0, 3), (7,)]
+
+
+def vectors(name: str) -> dict[str, Any]:
+    path = SHARED / "vectors" / name
+    if not path.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{path} is missing")
+        pytest.skip(f"the vectors {name} lie in a folder beside the checkout")
+    return json.loads(path.read_text())
+
+
+def make_params(
+    dtype: torch.dtype = torch.float64, shapes: list[tuple[int, ...]] | None = None
+) -> list[Parameter]:
+    generator = torch.Generator().manual_seed(1)
+    made = [
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in (SHAPES if shapes is None else shapes)
+    ]
+    if shapes is None:
+        made.append(torch.randn(5, 6, generator=generator, dtype=torch.float64).t())
+        image = torch.randn(40, 30, 3, 3, generator=generator, dtype=torch.float64)
+        made.append(image.to(memory_format=torch.channels_last))
+    return [Parameter(tensor.to(dtype)) for tensor in made]
+
+
+def noisy_gradient(param: Tensor, step: int, index: int) -> Tensor:
+    """The gradient of a quadratic bowl with a noise that depends on the step, the place alone."""
+    generator = torch.Generator().manual_seed(1000 * step + index)
+    noise = torch.randn(param.shape, generator=generator, dtype=torch.float64)
+    return 0.3 * param.detach() + noise.to(param.dtype)
+
+
+def train(optimizer: torch.optim.Optimizer, steps: int, first: int = 1) -> list[Tensor]:
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    for step in range(first, first + steps):
+        for index, param in enumerate(params):
+            gradient = noisy_gradient(param, step, index)
+            if param.grad is None:
+                param.grad = gradient
+            else:
+                param.grad.copy_(gradient)
+        optimizer.step()
+    return [param.detach().clone() for param in params]
+
+
+def make(name: str, params: Any, **arguments: Any) -> torch.optim.Optimizer:
+    return get_optimizer(name)(params, **arguments)
+
+
+def largest_difference(left: list[Tensor], right: list[Tensor]) -> float:
+    """Largest difference over all elements, relative to values that are larger than 1."""
+    worst = 0.0
+    for a, b in zip(left, right, strict=True):
+        if a.numel():
+            error = (a.detach() - b.detach()).abs() / b.detach().abs().clamp_min(1)
+            worst = max(worst, float(error.max()))
+    return worst

@@ -1,0 +1,249 @@
+"""An optimizer of ours behaves where torch's do."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import Parameter
+
+from labml_nn_optim import GenericAdaptiveOptimizer
+from tests.labml_nn_optim.examples import (
+    NAMES,
+    WAYS,
+    largest_difference,
+    make,
+    make_params,
+    noisy_gradient,
+    train,
+)
+
+every_name = pytest.mark.parametrize("name", NAMES)
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def bowl(param: Parameter) -> torch.Tensor:
+    return ((param - torch.arange(param.numel(), dtype=param.dtype)) ** 2).sum()
+
+
+@every_way
+@every_name
+def test_a_bowl_is_descended_to_its_bottom(name: str, way: str) -> None:
+    param = Parameter(torch.zeros(4, dtype=torch.float64))
+    optimizer = make(name, [param], lr=0.05, **WAYS[way])
+    for _ in range(800):
+        optimizer.zero_grad()
+        bowl(param).backward()
+        optimizer.step()
+    torch.testing.assert_close(
+        param.detach(), torch.arange(4.0, dtype=torch.float64), atol=1e-3, rtol=0
+    )
+
+
+@every_name
+def test_a_small_logistic_regression_is_learnt(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(200, 3, generator=generator)
+    labels = (inputs @ torch.tensor([2.0, -1.0, 0.5]) > 0).float()
+    layer = torch.nn.Linear(3, 1)
+    optimizer = make(name, layer.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(layer(inputs)[:, 0], labels)
+        loss.backward()
+        optimizer.step()
+    assert ((layer(inputs)[:, 0] > 0) == labels.bool()).float().mean() > 0.97
+
+
+@every_way
+@every_name
+def test_maximize_climbs_as_minimizing_the_negative_descends(name: str, way: str) -> None:
+    descending, climbing = make_params(), make_params()
+    down = make(name, descending, lr=0.02, weight_decay=0.1, **WAYS[way])
+    up = make(name, climbing, lr=0.02, weight_decay=0.1, maximize=True, **WAYS[way])
+    for step in range(1, 6):
+        for index, (a, b) in enumerate(zip(descending, climbing, strict=True)):
+            a.grad = noisy_gradient(a, step, index)
+            b.grad = -a.grad
+        down.step()
+        up.step()
+    assert largest_difference(climbing, descending) < 1e-12
+
+
+@every_name
+def test_a_closure_is_called_with_gradients_on_and_its_loss_returned(name: str) -> None:
+    param = Parameter(torch.ones(3))
+    optimizer = make(name, [param], lr=0.1)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = bowl(param)
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == pytest.approx(2.0)
+    assert optimizer.step(closure).item() < 2.0
+    assert optimizer.step() is None
+
+
+@every_way
+@every_name
+def test_a_group_added_later_starts_at_step_one(name: str, way: str) -> None:
+    first, second = make_params(shapes=[(200, 200), (5,)])
+    optimizer = make(name, [first], lr=0.02, **WAYS[way])
+    train(optimizer, steps=3)
+    optimizer.add_param_group({"params": [second], "lr": 0.1})
+    train(optimizer, steps=2, first=4)
+    assert [float(optimizer.state[p]["step"]) for p in (first, second)] == [5, 2]
+
+
+@every_way
+@every_name
+def test_a_tensor_as_learning_rate_means_its_value(name: str, way: str) -> None:
+    plain = train(make(name, make_params(), lr=0.02, weight_decay=0.1, **WAYS[way]), steps=4)
+    lr = torch.tensor(0.02, dtype=torch.float64)
+    found = train(make(name, make_params(), lr=lr, weight_decay=0.1, **WAYS[way]), steps=4)
+    assert largest_difference(found, plain) < 1e-12
+
+
+@every_name
+def test_a_schedulers_learning_rate_is_obeyed(name: str) -> None:
+    param = Parameter(torch.ones(4))
+    optimizer = make(name, [param], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(step == 0))
+    for _ in range(3):
+        before = param.detach().clone()
+        param.grad = torch.ones(4)
+        optimizer.step()
+        scheduler.step()
+        moved = not torch.equal(before, param)
+        assert moved == (scheduler.last_epoch == 1)
+
+
+@every_way
+@every_name
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])
+def test_a_copy_goes_on_as_the_original(name: str, way: str, copied: Any) -> None:
+    optimizer = make(name, make_params(), lr=0.02, weight_decay=0.1, maximize=True, **WAYS[way])
+    train(optimizer, steps=3)
+    twin = copied(optimizer)
+    assert (
+        largest_difference(train(twin, steps=3, first=4), train(optimizer, steps=3, first=4))
+        < 1e-15
+    )
+
+
+@every_name
+def test_hooks_run_around_every_step(name: str) -> None:
+    param = Parameter(torch.ones(2))
+    optimizer = make(name, [param])
+    seen: list[str] = []
+    optimizer.register_step_pre_hook(lambda *_: seen.append("before"))
+    optimizer.register_step_post_hook(lambda *_: seen.append("after"))
+    param.grad = torch.ones(2)
+    optimizer.step()
+    assert seen == ["before", "after"]
+
+
+@every_name
+def test_a_gradient_scaler_skips_the_step_of_an_overflow(name: str) -> None:
+    param = Parameter(torch.ones(2))
+    optimizer = make(name, [param], lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    for factor, moves in ((1.0, True), (float("inf"), False)):
+        before = param.detach().clone()
+        optimizer.zero_grad()
+        scaler.scale(param.sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        assert torch.equal(param, before) != moves
+
+
+@every_way
+@every_name
+def test_lr_zero_moves_nothing_but_counts_the_step(name: str, way: str) -> None:
+    params = make_params()
+    before = [param.detach().clone() for param in params]
+    optimizer = make(name, params, lr=0.0, weight_decay=0.1, **WAYS[way])
+    train(optimizer, steps=3)
+    assert all(map(torch.equal, params, before))
+    assert {float(state["step"]) for state in optimizer.state.values()} == {3.0}
+
+
+@every_way
+@every_name
+def test_parameters_without_gradient_get_neither_state_nor_decay(name: str, way: str) -> None:
+    used, unused = make_params(shapes=[(200, 200), (3,)])
+    before = unused.detach().clone()
+    optimizer = make(name, [used, unused], lr=0.1, weight_decay=0.5, **WAYS[way])
+    used.grad = torch.ones_like(used)
+    optimizer.step()
+    assert unused not in optimizer.state
+    assert torch.equal(unused, before)
+
+
+@every_way
+@every_name
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_keeps_its_state_in_float32_and_makes_no_nan(
+    name: str, way: str, dtype: torch.dtype
+) -> None:
+    params = make_params(dtype)
+    optimizer = make(name, params, lr=0.02, **WAYS[way])
+    for gradient in (0.0, 1e-4, 100.0):
+        for param in params:
+            param.grad = torch.full_like(param, gradient)
+        optimizer.step()
+    for param in params:
+        assert param.dtype == dtype
+        assert torch.isfinite(param).all()
+        entries = {key: value for key, value in optimizer.state[param].items() if key != "step"}
+        assert {value.dtype for value in entries.values()} == {torch.float32}
+
+
+@every_name
+def test_sparse_gradients_are_refused_in_one_line(name: str) -> None:
+    table = torch.nn.Embedding(5, 2, sparse=True)
+    optimizer = make(name, table.parameters())
+    table(torch.tensor([1])).sum().backward()
+    with pytest.raises(ValueError, match=r"takes dense gradients, got torch\.sparse_coo") as caught:
+        optimizer.step()
+    assert "\n" not in str(caught.value)
+
+
+@every_way
+@every_name
+def test_gradients_laid_out_unlike_their_parameter_are_understood(name: str, way: str) -> None:
+    def run(contiguous: bool, **options: bool) -> list[torch.Tensor]:
+        param = make_params(shapes=[(200, 180)])[0]
+        optimizer = make(name, [param], lr=0.02, **options)
+        for step in range(3):
+            gradient = noisy_gradient(param.t(), step, 0).t()
+            param.grad = gradient.contiguous() if contiguous else gradient
+            optimizer.step()
+        return [param.detach()]
+
+    assert largest_difference(run(False, **WAYS[way]), run(True, per_tensor=True)) < 1e-12
+
+
+class NormalizedDescent(GenericAdaptiveOptimizer):
+    elementwise = False
+    beta_count = 0
+    has_eps = False
+
+    def step_param(self, state: Any, group: Any, grad: Any, param: Any) -> None:
+        param.add_(grad, alpha=-group["lr"] / float(grad.norm()))
+
+
+def test_a_rule_that_needs_whole_tensors_gets_them_whole() -> None:
+    param = Parameter(torch.zeros(900, 900, dtype=torch.float64))
+    optimizer = NormalizedDescent([param], lr=2.0)
+    for _ in range(2):
+        param.grad = torch.full((900, 900), 7.0, dtype=torch.float64)
+        optimizer.step()
+    assert float(param.detach().norm()) == pytest.approx(4.0, rel=1e-5)
+    with pytest.raises(ValueError, match="compile and flat must be False for NormalizedDescent"):
+        NormalizedDescent([param], compile=True)

@@ -1,0 +1,157 @@
+"""One rule, run in several ways, gives the same parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+from torch.nn import Parameter
+
+from labml_nn_optim import get_optimizer
+from labml_nn_optim.compiled import apply_rule
+from labml_nn_optim.pieces import Listed, Member, TensorList
+from tests.labml_nn_optim.examples import (
+    NAMES,
+    WAYS,
+    largest_difference,
+    make,
+    make_params,
+    noisy_gradient,
+    train,
+)
+
+OTHER_WAYS = [way for way in WAYS if way != "per_tensor"]
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6, torch.bfloat16: 0.02, torch.float16: 2e-3}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("way", OTHER_WAYS)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_way_gives_what_the_rule_gives_tensor_by_tensor(
+    name: str, way: str, dtype: torch.dtype
+) -> None:
+    arguments: dict[str, Any] = {"lr": 0.02, "weight_decay": 0.05}
+    expected = train(make(name, make_params(dtype), **arguments, per_tensor=True), steps=8)
+    found = train(make(name, make_params(dtype), **arguments, **WAYS[way]), steps=8)
+    assert largest_difference(found, expected) <= TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", NAMES)
+def test_parameters_whose_gradient_comes_and_goes_keep_their_own_step(name: str, way: str) -> None:
+    def run(**options: bool) -> tuple[list[torch.Tensor], list[float]]:
+        params = make_params(shapes=[(200, 200), (30,), (3, 4), (7,)])
+        optimizer = make(name, params, lr=0.02, **options)
+        for step in range(1, 10):
+            for index, param in enumerate(params):
+                present = index == 0 or (step + index) % 3 != 0
+                param.grad = noisy_gradient(param, step, index) if present else None
+            optimizer.step()
+        steps = [float(optimizer.state[param]["step"]) for param in params]
+        return [param.detach() for param in params], steps
+
+    expected, steps = run(per_tensor=True)
+    found, found_steps = run(**WAYS[way])
+    assert steps == found_steps == [9, 6, 6, 6]
+    assert largest_difference(found, expected) < 1e-12
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", NAMES)
+def test_two_groups_follow_their_own_hyper_parameters(name: str, way: str) -> None:
+    def run(**options: bool) -> list[torch.Tensor]:
+        first, second = make_params(shapes=[(200, 200), (30,)])
+        groups = [{"params": [first], "lr": 0.1}, {"params": [second], "betas": (0.5, 0.9)}]
+        return train(make(name, groups, lr=0.01, **options), steps=6)
+
+    assert largest_difference(run(**WAYS[way]), run(per_tensor=True)) < 1e-12
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_of_tensors_which_a_gpu_runs_give_the_same(name: str) -> None:
+    params = make_params()
+    optimizer = get_optimizer(name)(make_params(), lr=0.02, weight_decay=0.05, per_tensor=True)
+    expected = train(optimizer, steps=5)
+    states: list[dict[str, Any]] = [{} for _ in params]
+    group = optimizer.param_groups[0]
+    for param, state in zip(params, states, strict=True):
+        optimizer.init_state(state, group, param.detach())
+    with torch.no_grad():
+        for step in range(1, 6):
+            for index, param in enumerate(params):
+                param.grad = noisy_gradient(param, step, index)
+            piece = Listed([Member(*each) for each in zip(params, states, strict=True)])
+            operands = piece.load()
+            apply_rule(optimizer.step_param, group | optimizer.scalars(group, step), operands)
+            piece.store(operands)
+    assert largest_difference([param.detach() for param in params], expected) < 1e-12
+
+
+def test_a_method_without_a_list_form_is_run_one_by_one() -> None:
+    tensors = [torch.tensor([1.0, 4.0]), torch.tensor([9.0])]
+    found = TensorList(tensors).fmod(TensorList([torch.tensor(3.0), torch.tensor(5.0)]))
+    assert [each.tolist() for each in found.tensors] == [[1.0, 1.0], [4.0]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_compiled_again_when_step_lr_or_sizes_change(name: str) -> None:
+    params = make_params(torch.float32)
+    optimizer = make(name, params, lr=0.02, weight_decay=0.1, compile=True)
+    train(optimizer, steps=2)
+    before = counters["stats"]["unique_graphs"]
+    for step in range(3, 12):
+        optimizer.param_groups[0]["lr"] = 0.0 if step == 5 else 0.02 / step
+        optimizer.param_groups[0]["weight_decay"] = 0.1 / step
+        train(optimizer, steps=1, first=step)
+    other = [Parameter(torch.randn(size)) for size in (40_000, 50_000, 3, 900_000)]
+    train(make(name, other, lr=0.01, weight_decay=0.1, compile=True), steps=2)
+    assert counters["stats"]["unique_graphs"] == before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_zero_decay_leaves_large_parameters_without_a_pass_for_it(way: str) -> None:
+    param = Parameter(torch.full((40_000,), 2.0))
+    optimizer = make("adam", [param], lr=0.5, weight_decay=0.0, **WAYS[way])
+    param.grad = torch.zeros(40_000)
+    optimizer.step()
+    assert torch.equal(param, torch.full((40_000,), 2.0))
+
+
+def test_flat_storage_holds_parameters_and_gradients_side_by_side() -> None:
+    layer = torch.nn.Linear(3, 2)
+    optimizer = make("adam", layer.parameters(), flat=True)
+    for _ in range(2):
+        optimizer.zero_grad()
+        layer(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+    weight, bias = layer.weight, layer.bias
+    assert bias.data_ptr() == weight.data_ptr() + weight.numel() * 4
+    assert bias.grad.data_ptr() == weight.grad.data_ptr() + weight.numel() * 4
+
+
+def test_flat_storage_is_made_anew_when_a_parameter_is_given_other_storage() -> None:
+    def run(flat: bool) -> list[torch.Tensor]:
+        params = make_params()
+        optimizer = make("adam", params, lr=0.02, flat=flat)
+        train(optimizer, steps=3)
+        for param in params:
+            param.data = param.data.clone() + 1
+        return train(optimizer, steps=3, first=4)
+
+    assert largest_difference(run(flat=True), run(flat=False)) < 1e-12
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_state_that_is_replaced_by_hand_is_used_from_then_on(way: str) -> None:
+    def run(**options: bool) -> list[torch.Tensor]:
+        params = make_params()
+        optimizer = make("adam", params, lr=0.02, **options)
+        train(optimizer, steps=4)
+        for param in params:
+            optimizer.state[param]["exp_avg"] = torch.ones_like(param)
+            optimizer.state[param]["step"].fill_(1.0)
+        return train(optimizer, steps=3, first=5)
+
+    assert largest_difference(run(**WAYS[way]), run(per_tensor=True)) < 1e-12
