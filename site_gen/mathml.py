@@ -59,7 +59,7 @@ def to_mathml(tex: str, *, display: bool) -> str:
 def _math_error(tex: str, message: str) -> MathError:
     position, _, what = message.partition(": ")
     offset = int(position) if position.isdigit() else 0
-    return MathError(what or message, tex.encode()[:offset].count(b"\n"))
+    return MathError(what or message, tex[:offset].count("\n"))
 
 
 def _style_to_class(match: re.Match[str]) -> str:
