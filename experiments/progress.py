@@ -66,7 +66,7 @@ class Progress:
         seen = self.plan.samples_after(step) - self.first_sample
         rate = seen / (time.perf_counter() - self.start)
         tqdm.write(
-            f"epoch {step / self.plan.steps_per_epoch:g}: train loss {self.loss:.4f}, "
+            f"epoch {step / self.plan.steps_per_epoch:.4g}: train loss {self.loss:.4f}, "
             f"test loss {row['loss']:.4f}, test accuracy {row['accuracy']:.2%}, "
             f"{rate:,.0f} samples/s",
             file=sys.stderr,

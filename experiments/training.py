@@ -4,13 +4,36 @@ summary: >-
   One loop trains any model with any optimizer, measures what happens on the way, and can stop
   after any step and go on as if it had not.
 chapter: "11.2"
-needs: [optimizers/adam]
+needs: [experiments/mnist]
 symbols:
-  \theta: parameters
+  \theta: model.parameters()
   g: gradients
   \alpha: lr
   t: step
+  T: total_steps
 ---
+
+Training is four lines. Take a batch, compute the loss, compute the gradient, let the optimizer
+move the parameters:
+
+$$g_t = \nabla_\theta L_t(\theta_{t-1}), \qquad \theta_t = \theta_{t-1} + u_t(g_1, \dots, g_t)$$
+
+$L_t$ is the mean loss over batch $t$, and the optimizer is the rule that makes the update $u_t$
+from the gradients so far. Everything else in this file serves three questions that the four lines
+leave open.
+
+- *What happened?* A run that only prints its last accuracy cannot be compared with another one.
+  This loop writes down loss, learning rate, and the lengths of gradient and update as it goes, in
+  at most 300 places, so that the whole curve fits into a small file.
+- *Would it happen again?* The order of the images comes from the seed and the number of the epoch
+  and from nothing else. The same seed gives the same numbers to the last digit, on the same
+  machine with the same number of threads.
+- *Can it stop?* The loop is a generator: it gives back control after every step. Whoever calls it
+  may show a progress bar, write a checkpoint, or leave. Nothing of this stands here, and so the
+  loop stays short enough to be read in one go.
+
+There is no `DataLoader`. MNIST is 220 MB as float32 and lies in memory (on the GPU, if there is
+one) from the beginning; a batch is one indexing operation.
 """
 
 from __future__ import annotations
@@ -28,21 +51,35 @@ from torch.nn.utils import get_total_norm
 
 from experiments.data import Data
 
+# A series of 300 points is as fine as a chart on a screen can show, and four of them are some 12 KB
+# of text. Looks at the test images cost time, so there are fewer of them.
 MOST_POINTS = 300
 MOST_CHECKS = 100
 CHECKS_PER_EPOCH = 8
 SUBSET_SAMPLES = 1000
+
+# How many images go through the network at once when nothing is learned from them: this changes
+# the speed only.
 EVALUATION_BATCH = 250
 
 
-def constant(step: int, total_steps: int) -> float:
-    """Return 1."""
-    return 1.0
-
-
 def linear(step: int, total_steps: int) -> float:
-    """Return a factor that falls evenly from 1 at step 1 to 1 / total_steps at the last."""
+    r"""## How the learning rate falls
+
+    Return $1 - (t - 1) / T$: the full learning rate at the first step, then less by the same
+    amount at every step.
+
+    Why fall at all? Near a minimum, a gradient from 64 images is mostly noise: which images
+    happened to be in the batch. A constant $\alpha$ keeps $\theta$ jumping about at a distance from
+    the minimum that grows with $\alpha$. Where the last jump lands is luck, and it shows in the
+    test accuracy. A falling rate lets the jumps die away.
+    """
     return 1 - (step - 1) / total_steps
+
+
+def constant(step: int, total_steps: int) -> float:
+    """Return 1: the learning rate never changes."""
+    return 1.0
 
 
 SCHEDULES: dict[str, Callable[[int, int], float]] = {"linear": linear, "constant": constant}
@@ -50,7 +87,10 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {"linear": linear, "constant
 
 @dataclass(frozen=True)
 class Plan:
-    """## How long, and where to look
+    """## How long to train, and where to look
+
+    A plan answers every question that begins with a step number. It holds no state, so a run
+    that was broken off asks the same plan and gets the same answers.
 
     * `samples`: images in the training set
     * `batch_size`: images in a batch; the last batch of an epoch may hold fewer
@@ -68,35 +108,43 @@ class Plan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches that it takes to see every image once."""
+        """Batches that it takes to see every image once: 938 for 60,000 images by 64."""
         return math.ceil(self.samples / self.batch_size)
 
     @property
     def total_steps(self) -> int:
-        """The last step, which is $T$ in the schedules' formulas."""
+        """The number of the last step, $T$."""
         return max(1, round(self.epochs * self.steps_per_epoch))
 
     def samples_after(self, step: int) -> int:
-        """Images that have been seen after `step`, over all epochs."""
+        """Return how many images have been seen after `step`, over all epochs."""
         epochs, position = divmod(step, self.steps_per_epoch)
         return epochs * self.samples + position * self.batch_size
 
     def lr_at(self, step: int) -> float:
-        """The learning rate of `step`."""
+        r"""Return the learning rate of `step`, $\alpha_t$."""
         return self.lr * SCHEDULES[self.schedule](step, self.total_steps)
 
     def measures(self, step: int) -> bool:
-        """Whether losses and norms are written down after `step`."""
+        """Return whether loss and norms are written down at `step`.
+
+        The first and the last step always are, and between them every n-th, with the smallest n
+        that keeps to `MOST_POINTS`.
+        """
         every = math.ceil(self.total_steps / (MOST_POINTS - 2))
         return step == 1 or step % every == 0 or step == self.total_steps
 
     def evaluates(self, step: int) -> bool:
-        """Whether `step` is followed by a look at the whole test set."""
+        """Return whether the whole test set is looked at after `step`: at the end of each epoch."""
         every = math.ceil(self.epochs / (MOST_CHECKS - 2)) * self.steps_per_epoch
         return step % every == 0 or step == self.total_steps
 
     def checks(self, step: int) -> bool:
-        """Whether `step` is followed by a look at some of the test images."""
+        """Return whether the subset of the test images is looked at after `step`.
+
+        Three epochs would give three points, too few for a curve. A thousand of the ten thousand
+        images cost a tenth, and so there are eight looks in an epoch.
+        """
         per_epoch = min(CHECKS_PER_EPOCH, int((MOST_CHECKS - 2) / self.epochs))
         if self.evaluates(step) or per_epoch < 2:
             return self.evaluates(step)
@@ -104,25 +152,30 @@ class Plan:
 
 
 class Table:
-    """Columns of numbers that grow by one row at a time; the first column is the step."""
+    """A table of numbers that grows by rows; its first column is the step."""
 
     def __init__(self, *names: str) -> None:
         self.columns: dict[str, list[float]] = {name: [] for name in ("step", *names)}
 
     def append(self, step: int, **values: float) -> None:
-        """Add a row."""
+        """Add the row of `step`."""
         for name, value in {"step": step, **values}.items():
             self.columns[name].append(value)
 
     def at(self, step: int) -> dict[str, float] | None:
-        """Return the last row if it belongs to `step`."""
+        """Return the last row if it is that of `step`."""
         if not self.columns["step"] or self.columns["step"][-1] != step:
             return None
         return {name: column[-1] for name, column in self.columns.items()}
 
 
 class History:
-    """## What a run remembers"""
+    """## What a run remembers
+
+    Model and optimizer keep their own state. What is left is the number of steps done, the
+    curves so far, and the losses since the last point of the curve. A checkpoint that holds these
+    three can go on at any step, also in the middle of an epoch or between two points.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.step = 0
@@ -135,12 +188,20 @@ class History:
         self.loss_count = 0
 
     def add_loss(self, loss: Tensor) -> None:
-        """Add the loss of one batch, a 0-dimensional tensor."""
+        """Add the loss of one batch, a tensor of shape `[]`.
+
+        It is added on the device. Reading it as a number would make the CPU wait for the GPU
+        at every step.
+        """
         self.loss_sum += loss.detach()
         self.loss_count += 1
 
     def take_mean_loss(self) -> float:
-        """Return the mean of the losses since the last call."""
+        """Return the mean of the losses since the last call.
+
+        The loss of one batch jumps; the mean of the batches between two points of the curve
+        jumps less, and it is there for the taking.
+        """
         mean = self.loss_sum.item() / self.loss_count
         self.loss_sum.zero_()
         self.loss_count = 0
@@ -165,13 +226,28 @@ class History:
 
 
 def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
-    """## The order of the images"""
+    """## The order of the images
+
+    Return the numbers from 0 to `samples - 1` in the random order of one epoch, int64, shape
+    `[samples]`.
+
+    The usual way is one generator that runs on from epoch to epoch. Then the order of the third
+    epoch depends on everything that drew a random number before it, and a run that starts again in
+    the middle has to replay all of that. Here each epoch has a generator of its own, and its order
+    is known without the epochs before. It is drawn on the CPU, so that a GPU sees the same batches.
+    """
+    # Python turns a text into a seed by a hash: neighbouring seeds and epochs have nothing
+    # in common, and seed 0 in epoch 1 is not seed 1 in epoch 0.
     generator = torch.Generator().manual_seed(random.Random(f"{seed} {epoch}").getrandbits(63))
     return torch.randperm(samples, generator=generator)
 
 
 def batches(plan: Plan, done: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
-    """Yield the number of every step after `done` and the indices of its images."""
+    """Yield the number of every step after `done`, and the indices of its images.
+
+    The last batch of an epoch is short if the batch size does not divide the number of images. It
+    is used all the same: every image counts once in every epoch.
+    """
     for step in range(done + 1, plan.total_steps + 1):
         epoch, position = divmod(step - 1, plan.steps_per_epoch)
         if position == 0 or step == done + 1:
@@ -186,14 +262,24 @@ def train(
     plan: Plan,
     history: History,
 ) -> Iterator[int]:
-    """## The loop"""
+    r"""## The loop
+
+    Train from the step after `history.step` to the last, and yield the number of each step when
+    it is done. `model` and `optimizer` are changed in place; what was measured is in `history`.
+    """
     for step, batch in batches(plan, history.step, data.train_labels.device):
         set_lr(optimizer, plan.lr_at(step))
+        # Gradients add up in PyTorch. Without this line every step would follow the sum of
+        # all the gradients so far.
         optimizer.zero_grad()
+        # The network gives ten numbers for an image. `cross_entropy` makes probabilities of them
+        # by a softmax and returns the mean of $-\log p$ of the true digits: $\log 10 = 2.30$ for a
+        # network that knows nothing, 0 for one that is right and sure.
         logits = model(data.train_images[batch])
         loss = functional.cross_entropy(logits, data.train_labels[batch])
         loss.backward()
         history.add_loss(loss)
+        # The step itself. Every n-th is watched, and the others cost nothing extra.
         if plan.measures(step):
             row = measured_step(model, optimizer)
             history.curves["train"].append(step, loss=history.take_mean_loss(), **row)
@@ -206,17 +292,27 @@ def train(
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Write the learning rate where every optimizer of torch's form reads it."""
+    """Write the learning rate where every optimizer of torch's form reads it: its groups."""
     for group in optimizer.param_groups:
         group["lr"] = lr
 
 
 def measured_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """## A step under observation"""
+    r"""## A step that is watched
+
+    Do one step, and return the learning rate $\alpha_t$, the length of the gradient
+    $\lVert g_t \rVert$, and the length of the update $\lVert \theta_t - \theta_{t-1} \rVert$. Both
+    lengths run over all parameters as if they were one vector.
+
+    The two lengths side by side tell optimizers apart. SGD's update is $\alpha$ times the
+    gradient, so the curves have the same shape. Adam's hardly depends on the length of the
+    gradient: each parameter moves by about $\alpha$, whether its gradient is large or small.
+    """
     parameters = list(model.parameters())
     lr = float(optimizer.param_groups[0]["lr"])
     gradients = [p.grad for p in parameters if p.grad is not None]
     gradient_norm = get_total_norm(gradients).item()
+    # The update is what the parameters have moved by, so a copy from before is needed.
     before = [p.detach().clone() for p in parameters]
     optimizer.step()
     updates = [p.detach() - old for p, old in zip(parameters, before, strict=True)]
@@ -226,15 +322,22 @@ def measured_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[st
 
 @torch.inference_mode()
 def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """## Evaluation"""
+    """## Looking at the test images
+
+    Return the loss of every image, and 1 where the largest logit is that of the true label, else
+    0; two float32 tensors of shape `[images]`.
+
+    Nothing is learned here: no gradients are kept, and layers that behave differently in training
+    (dropout, batch normalisation) are told so. Afterwards the model is as it was.
+    """
     was_training = model.training
     model.eval()
     losses, correct = [], []
-    batches = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
-    for image_batch, label_batch in batches:
-        logits = model(image_batch)
-        losses.append(functional.cross_entropy(logits, label_batch, reduction="none"))
-        correct.append((logits.argmax(dim=1) == label_batch).float())
+    parts = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
+    for some_images, some_labels in parts:
+        logits = model(some_images)
+        losses.append(functional.cross_entropy(logits, some_labels, reduction="none"))
+        correct.append((logits.argmax(dim=1) == some_labels).float())
     model.train(was_training)
     return torch.cat(losses), torch.cat(correct)
 
@@ -246,6 +349,7 @@ def check(model: nn.Module, data: Data, history: History, step: int, *, whole: b
         losses, correct = evaluate(model, data.test_images, data.test_labels)
         row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
         history.curves["test"].append(step, **row)
+        # The subset is a part of what has just been seen.
         losses, correct = losses[::stride], correct[::stride]
     else:
         losses, correct = evaluate(model, data.test_images[::stride], data.test_labels[::stride])
@@ -254,5 +358,40 @@ def check(model: nn.Module, data: Data, history: History, step: int, *, whole: b
 
 
 def subset_stride(samples: int) -> int:
-    """Return the distance between the test images that make the subset."""
+    """Return the distance from one image of the subset to the next.
+
+    Not simply the first thousand: the first half of MNIST's test set was written by other people
+    than the second, and is easier.
+    """
     return max(1, samples // SUBSET_SAMPLES)
+
+
+# ## What this loop does not do
+#
+# - *Choose the best epoch.* The accuracy that counts is that of the last step, whatever came
+#   before. Who takes the best of many looks at the test set reports a number that new images will
+#   not give.
+# - *Hold images back for validation.* Nothing is tuned here while it runs. Who compares learning
+#   rates should cut a validation set from the training images and keep the test set for the end.
+# - *Judge from one seed.* Two seeds of the same optimizer differ, and a difference between two
+#   optimizers that is no larger than that means nothing. Run three, and look at the band.
+#
+# ## Exercises
+#
+# **1.** The learning rate is written at every step, and yet the run can stop and go on without
+# the schedule being in the checkpoint. Why?
+#
+# ::: solution
+# `Plan.lr_at` is a function of the step number alone, and the step number is in the checkpoint.
+# A schedule that depends on what it has seen, such as one that halves the rate when the loss stops
+# falling, would need a state of its own there.
+# :::
+#
+# **2.** `add_loss` adds in float32. After how many batches would that be a problem, and why is it
+# none here?
+#
+# ::: solution
+# float32 holds 24 bits. Once the sum is $2^{24}$ times as large as the next loss, adding it
+# changes nothing, and long before that its last digits are lost. Here the sum starts again at
+# every point of the curve: after ten batches in a run of 2814 steps.
+# :::
