@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -217,9 +218,17 @@ def _run(experiment: Experiment, options: Options) -> None:
         seed=options.seed,
         options=choice.options,
     )
+    _prepare(options.out)
     task = Task(configuration, experiment.make_model, choice, data.to(device), device, options.out)
     record = execute(task, resume=options.resume, notice=_notice)
     _report(record, options.out)
+
+
+def _prepare(out: Path) -> None:
+    """Make the folder for the results now, so that it does not fail after the training."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not os.access(out, os.W_OK):
+        raise PermissionError(f"--out {out}: the folder cannot be written to")
 
 
 def _report(record: Record, out: Path) -> None:

@@ -64,6 +64,8 @@ def choose_optimizer(
     rate = options.pop("lr", lr)
     if rate is None:
         rate = inspect.signature(kind).parameters["lr"].default
+    if rate is inspect.Parameter.empty:
+        raise OptionError(f"{kind.__name__} has no learning rate of its own; give one with --lr")
     choice = OptimizerChoice(kind.__module__.rpartition(".")[2], kind, rate, options)
     _try(choice)
     return choice

@@ -209,6 +209,14 @@ def test_a_file_in_the_place_of_the_output_is_one_line_and_stays(mnist, tmp_path
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_an_output_folder_that_cannot_be_made_is_one_line_before_the_training(mnist, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    status, _, err = mnist("--data", "digits", out=tmp_path / "file" / "below")
+    assert status == 1
+    assert err.count("\n") == 1
+    assert str(tmp_path / "file") in err
+
+
 def test_the_list_has_every_optimizer_with_its_summary(mnist):
     status, out, _ = mnist("--list")
     assert status == 0

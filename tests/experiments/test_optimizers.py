@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from experiments import optimizers
 from experiments.optimizers import OptionError, argument_names, choose_optimizer
 from labml_nn_optim import Adam, RAdam
 
@@ -75,6 +76,17 @@ def test_a_wrong_name_or_value_is_one_line_that_says_what_is_right(name, lr, set
         choose_optimizer(name, lr, settings)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_an_optimizer_without_a_learning_rate_of_its_own_asks_for_one(monkeypatch):
+    class Plain(torch.optim.SGD):
+        def __init__(self, params, lr):
+            super().__init__(params, lr)
+
+    monkeypatch.setattr(optimizers, "get_optimizer", lambda name: Plain)
+    with pytest.raises(OptionError, match="Plain has no learning rate of its own; give one with"):
+        choose_optimizer("plain", None, [])
+    assert choose_optimizer("plain", 0.5, []).lr == 0.5
 
 
 def test_compile_cannot_be_switched_on_and_off_at_once():
