@@ -1,4 +1,50 @@
-"""The optimizer object."""
+r"""
+---
+title: The optimizer object
+summary: The base class keeps groups, state and checkpoints, so that an optimizer is one update rule and nothing else.
+chapter: "0.1"
+symbols:
+  \theta: param
+  g: grad
+  t: step
+---
+
+# What is left when the rule is taken away
+
+Most optimizers fit in five lines of mathematics. Their implementations fill a file: which parameters
+have a gradient, what is stored for each of them, what a checkpoint holds, how learning rates differ
+between layers, how to be fast. None of that depends on the rule, and all of it can be wrong.
+
+So it stands here, once. An optimizer of this course says three things:
+
+- [init_state](#GenericAdaptiveOptimizer.init_state): what it stores for a parameter,
+- [scalars](#GenericAdaptiveOptimizer.scalars): what depends on the step $t$ alone,
+- [step_param](#GenericAdaptiveOptimizer.step_param): the update of one parameter.
+
+```python
+class Sign(GenericAdaptiveOptimizer):
+    beta_count = 0
+    has_eps = False
+
+    def step_param(self, state, group, grad, param):
+        param.add_(grad.sign().mul(-group["lr"]))
+```
+
+is a complete optimizer. It runs over packed and chunked tensors, compiles, checks its learning rate,
+takes weight decay as soon as it asks for it, and saves.
+
+## One rule, three ways to run it
+
+The rule is written with the methods of a tensor. What it is handed is not always a parameter:
+
+- tensor by tensor (`per_tensor=True`), for reading and debugging;
+- in pieces, the default: large tensors are cut so that a piece stays in the cache, small ones are laid
+  side by side ([The plan of a step](plan.py), [Pieces](pieces.py));
+- compiled (`compile=True`), the whole rule as one kernel ([Compiled rules](compiled.py)).
+
+All three give the same parameters. What they cost is measured in
+[Measuring speed](../experiments/speed.py).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +67,16 @@ __all__ = ["GenericAdaptiveOptimizer", "RunOptions"]
 
 
 class RunOptions(TypedDict, total=False):
+    """How a rule is run. All are off unless given.
+
+    - `maximize`: climb instead of descend
+    - `per_tensor`: one tensor after the other, as it is
+    - `compile`: through `torch.compile`; the first step then takes several seconds
+    - `flat`: move parameters and gradients of a group into one buffer, of which they become views.
+      Parameters that shared storage no longer do, a single saved parameter carries the buffer with
+      it, and [zero_grad](#GenericAdaptiveOptimizer.zero_grad) fills with zeros
+    """
+
     maximize: bool
     per_tensor: bool
     compile: bool
@@ -28,6 +84,16 @@ class RunOptions(TypedDict, total=False):
 
 
 class GenericAdaptiveOptimizer(Optimizer):
+    r"""What every optimizer here is built on.
+
+    A subclass may set
+
+    - `elementwise`: `False` if the rule needs a tensor whole, for its norm or as a matrix;
+    - `beta_count`: how many decay rates `betas` holds;
+    - `has_eps`: whether there is an `eps`.
+
+    """
+
     elementwise: ClassVar[bool] = True
     beta_count: ClassVar[int] = 2
     has_eps: ClassVar[bool] = True
@@ -42,6 +108,16 @@ class GenericAdaptiveOptimizer(Optimizer):
         weight_decay: WeightDecay | float = 0.0,
         **options: Unpack[RunOptions],
     ) -> None:
+        r"""Check the arguments and make the groups.
+
+        - `params`: parameters, or groups of them with hyper-parameters of their own
+        - `defaults`: further hyper-parameters of the subclass, by name
+        - `lr`: $\alpha$, at least 0, a number or a tensor of one element
+        - `betas`, `eps`: where the rule has them
+        - `weight_decay`: a number or a [WeightDecay](weight_decay.py#WeightDecay)
+
+        Raises `TypeError` or `ValueError`, in one line, for what is not allowed.
+        """
         self.weight_decay = (
             weight_decay if isinstance(weight_decay, WeightDecay) else WeightDecay(weight_decay)
         )
@@ -71,6 +147,7 @@ class GenericAdaptiveOptimizer(Optimizer):
             raise ValueError(f"compile and flat must be False for {type(self).__name__}, got True")
 
     def check_group(self, group: Mapping[str, Any]) -> None:
+        """Raise for a hyper-parameter of `group` that is not allowed; a subclass adds its own."""
         require_number("lr", group["lr"])
         if self.beta_count:
             require_fractions("betas", group.get("betas"), self.beta_count)
@@ -79,6 +156,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         require_number("weight_decay", group["weight_decay"])
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with hyper-parameters of their own; what is not given is the default."""
         if isinstance(param_group, dict):
             decay = param_group.get("weight_decay")
             if isinstance(decay, WeightDecay):
@@ -86,19 +164,41 @@ class GenericAdaptiveOptimizer(Optimizer):
             self.check_group(self.defaults | param_group)
         super().add_param_group(param_group)
 
+    # ## What a rule says
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
-        pass
+        """Put what the rule stores into `state`, each entry with the shape of `param`.
+
+        It is called when a parameter has its first gradient. `step` is there already. For a
+        half-precision parameter `param` is a float32 copy, so that what is made like it is float32.
+        """
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+        r"""Return numbers that depend on the step $t = 1, 2, \dots$ and on hyper-parameters alone.
+
+        They are computed once for all parameters and join `group` for
+        [step_param](#GenericAdaptiveOptimizer.step_param). An entry `lr` replaces the learning rate:
+        that is how a schedule inside an optimizer reaches the weight decay, too.
+        """
         return {}
 
     def step_param(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Any, param: Any
     ) -> None:
+        """Update `param` in place from `grad`, with `state` of the same shape.
+
+        The arguments may be one parameter, a piece of one, many in a row, or lists of tensors. So the
+        rule uses tensor methods only, in place where it can, and no `if` on their values. Of `self` it
+        uses `self.weight_decay` and nothing else; hyper-parameters are in `group`.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step_param")
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Make one step for every parameter that has a gradient.
+
+        `closure`, if given, computes the loss and its gradients first, and the loss is returned.
+        Raises `ValueError` for a sparse gradient.
+        """
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -112,6 +212,7 @@ class GenericAdaptiveOptimizer(Optimizer):
                 self._run(group, cohort)
         return loss
 
+    # ## What the base class does with it
     def _check_gradients(self, grads: Sequence[Any]) -> None:
         layouts = set(map(attrgetter("layout"), grads)) - {torch.strided}
         if layouts:
@@ -121,6 +222,8 @@ class GenericAdaptiveOptimizer(Optimizer):
             )
 
     def _plan(self, index: int, group: Mapping[str, Any], params: Sequence[Tensor]) -> Plan:
+        # A plan is used as long as it holds. Small parameters are packed only once the same ones have
+        # had gradients twice in a row: packing moves their state, which is wasted if they change.
         plan = self._plans.get(index)
         seen_before = plan is not None and plan.is_for(params)
         if plan is not None and seen_before and plan.layout.pack and plan.holds(self.state):
@@ -152,6 +255,8 @@ class GenericAdaptiveOptimizer(Optimizer):
         return buffers
 
     def _run(self, group: Mapping[str, Any], cohort: Cohort) -> None:
+        # `group` itself is not changed: the rule sees a copy, with its scalars. Tensors among the
+        # numbers are read out, but not for a kernel, which takes them as they are.
         step = cohort.advance()
         hyper = {key: group[key] for key in group if key != "params"}
         if self.compile:
@@ -169,6 +274,7 @@ class GenericAdaptiveOptimizer(Optimizer):
             piece.store(operands)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop all gradients; those that live in a flat buffer are set to zero instead."""
         if not self._flat:
             super().zero_grad(set_to_none)
             return
@@ -181,6 +287,10 @@ class GenericAdaptiveOptimizer(Optimizer):
                 if id(param) not in held:
                     param.grad = None
 
+    # ## Copies and checkpoints
+    #
+    # torch copies and pickles groups, state and defaults of an optimizer and drops all else. What is
+    # more than that here goes along; plans are made anew.
     def _forget_plans(self) -> None:
         self._plans: dict[int, Plan] = {}
         self._flat: dict[int, list[FlatBuffers]] = {}
@@ -190,6 +300,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         return super().__getstate__() | {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        # A checkpoint of torch knows nothing of our own hyper-parameters; they keep their defaults.
         super().__setstate__(state)
         self._forget_plans()
         for group in self.param_groups:
@@ -200,6 +311,11 @@ class GenericAdaptiveOptimizer(Optimizer):
                 own["step"] = torch.as_tensor(own["step"], dtype=torch.float32)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a checkpoint of ours or of the same optimizer of `torch.optim`.
+
+        torch casts state to the data type of its parameter. For half precision that would destroy it,
+        so it is copied again.
+        """
         super().load_state_dict(state_dict)
         saved = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
         params = chain.from_iterable(group["params"] for group in self.param_groups)
@@ -214,8 +330,55 @@ class GenericAdaptiveOptimizer(Optimizer):
 
 
 def as_number(value: Any) -> Any:
+    """Read a tensor of one element out; other values, and those in tuples, stay as they are."""
     if isinstance(value, Tensor):
         return value.item()
     if isinstance(value, tuple | list):
         return tuple(as_number(element) for element in value)
     return value
+
+
+# ## Traps
+#
+# - **Gradients that are `None`.** Such a parameter is left alone: no decay, no step counted. A gradient
+#   of zero is not the same: it decays, and $m$ still moves the weight.
+# - **The step is counted for each parameter.** A layer that is unfrozen late starts at $t = 1$, with
+#   the corrections and the warm-up that belong there.
+# - **`state_dict` names parameters by position.** Two runs that build their groups in another order
+#   exchange state without a word.
+# - **Hyper-parameters live in `param_groups`.** Set `optimizer.param_groups[0]["lr"]`; an attribute
+#   `optimizer.lr` would change nothing.
+#
+# ## Exercises
+#
+# **1.** Write an optimizer that moves every weight by `lr` against the sign of its gradient, with
+# decay, and check it against one step by hand.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import GenericAdaptiveOptimizer
+#
+#
+# class Sign(GenericAdaptiveOptimizer):
+#     beta_count = 0
+#     has_eps = False
+#
+#     def step_param(self, state, group, grad, param):
+#         grad = self.weight_decay(param, grad, group)
+#         param.add_(grad.sign().mul(-group["lr"]))
+#
+#
+# theta = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+# theta.grad = torch.tensor([0.3, -5.0])
+# Sign([theta], lr=0.1, weight_decay=0.5).step()
+# torch.testing.assert_close(theta.detach(), torch.tensor([0.95 - 0.1, -1.9 + 0.1]))
+# ```
+# :::
+#
+# **2.** Why is `beta ** step` computed in `scalars` and not in `step_param`?
+#
+# ::: solution
+# It is one number for all parameters. Inside a compiled kernel it would be computed for every element;
+# one measurement gave 14.6 ms instead of 6.7 ms a step.
+# :::

@@ -1,4 +1,21 @@
-"""Checks of hyper-parameters: one line that names the argument, the value and what is allowed."""
+r"""
+---
+title: Checks of hyper-parameters
+summary: A bad hyper-parameter is refused where it is given, in one line that names it, its value and what is allowed.
+chapter: "0.6"
+needs: [base]
+---
+
+# A learning rate of NaN trains without complaint
+
+No exception, no warning: after one step every weight is NaN, and the message, if any comes, points to
+the loss. A learning rate of $-0.001$ is worse: it climbs, slowly, and looks like a bad seed.
+
+Both are typed in one place, when the optimizer is made. That is where they are easy to refuse.
+The three checks here do it in one line each, and every optimizer calls them from
+[check_group](base.py#GenericAdaptiveOptimizer.check_group), so that groups added later pass through
+them as well.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,29 @@
-"""A rule as one compiled kernel."""
+r"""
+---
+title: Compiled rules
+summary: One kernel, compiled once, runs a rule over any number of tensors of any size, whatever the learning rate and the step.
+chapter: "0.4"
+needs: [plan, pieces]
+---
+
+# One pass over memory
+
+Six operations make Adam's update. Each reads its tensors from memory and writes one back, and memory is
+what a step waits for. Compiled into one kernel, every number is read once and written once: ResNet-18's
+parameters take 4 ms a step on two CPU threads, 12 ms uncompiled.
+
+`torch.compile(optimizer.step)` gives that, too. But it unrolls the loop over tensors, and spends 25 s on
+ResNet-18 and some minutes on 1000 tensors. Each change of the learning rate may compile again.
+
+Here the rule alone is compiled, over eight pieces of any size at a time. Three things keep it at one
+compilation:
+
+- **Sizes are symbols.** All pieces are rows, so a kernel that takes rows of any length takes them all.
+  Places that are left over are filled with rows of a few numbers.
+- **Numbers are data.** The learning rate, the corrections, the decay rates enter as one small tensor.
+  A plain number in the code would be built into the kernel.
+- **Zeros are not.** A weight decay of 0 stays a plain 0, so that the kernel has no code for it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +50,7 @@ class Slot(NamedTuple):
     place: int
 
 
+# A group as the kernel knows it: names and values, with a `Slot` in place of each number that changes.
 Skeleton: TypeAlias = tuple[tuple[str, Hashable], ...]
 
 
@@ -45,7 +71,7 @@ def split_numbers(
     def keep(name: str, value: Any) -> Hashable:
         if isinstance(value, tuple | list):
             return tuple(keep(name, element) for element in value)
-        if isinstance(value, float | Tensor) or name in lively and not isinstance(value, bool):
+        if isinstance(value, float | Tensor) or (name in lively and not isinstance(value, bool)):
             is_off = not isinstance(value, Tensor) and value == 0 and name not in lively
             return 0.0 if is_off else slot(value)
         kept: Hashable = value
@@ -90,7 +116,10 @@ def compile_rule(
     device: torch.device,
     threads: int,
 ) -> Compiled:
-    """Compile ``step_param`` once for operands of these names, data types and this device."""
+    """Compile `step_param`, once for operands of these names and data types on this device.
+
+    Nothing of an optimizer is kept, so that the kernel serves the next one and no parameter is held.
+    """
     rule = Bound(weight_decay)
 
     def kernel(
@@ -142,6 +171,7 @@ def count_slots(value: Any) -> int:
     return sum(map(count_slots, value)) if isinstance(value, tuple) else 0
 
 
+# ## A step
 def call(compiled: Compiled, operands: Sequence[Operands], vector: Tensor) -> None:
     full = [*operands, *compiled.spare[len(operands) :]]
     compiled.kernel(

@@ -1,4 +1,21 @@
-"""Pieces of a parameter group, each a set of tensors on which a rule can run."""
+r"""
+---
+title: Pieces
+summary: A piece is something a rule can run on - a whole tensor, a part of one, many in a row, or a list of them.
+chapter: "0.3"
+needs: [plan]
+---
+
+# The rule does not know what it runs on
+
+`exp_avg.lerp_(grad, 0.1)` means the same for a matrix, for a slice of it, for a row of a hundred biases
+and, with a little help, for a list of tensors. A piece uses that. It lays its tensors out for the rule
+(`load`) and takes the result back (`store`), and five kinds of piece serve every optimizer.
+
+Two conversions happen here as well, so that no rule has to think of them. A complex tensor is seen as a
+real one with one more dimension. A half-precision parameter and its gradient are brought to float32 for
+the rule and the result is rounded back, while the state is float32 throughout.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +55,12 @@ class Member(NamedTuple):
 
     @property
     def home(self) -> Tensor:
+        """The parameter as a real tensor outside of the autograd graph."""
         return as_real(self.param.detach())
 
     @property
     def grad(self) -> Tensor:
+        """The gradient of now, as a real tensor."""
         assert self.param.grad is not None
         return as_real(self.param.grad)
 
@@ -57,9 +76,13 @@ class Operands(NamedTuple):
 class Piece(Protocol):
     """Anything that can lay its tensors out for a rule, and take the result back."""
 
-    def load(self) -> Operands: ...
+    def load(self) -> Operands:
+        """Return what the rule is to run on."""
+        ...
 
-    def store(self, operands: Operands) -> None: ...
+    def store(self, operands: Operands) -> None:
+        """Write back what the rule did not change in place."""
+        ...
 
 
 def as_real(tensor: Tensor) -> Tensor:
@@ -67,6 +90,7 @@ def as_real(tensor: Tensor) -> Tensor:
 
 
 def is_dense(tensor: Tensor) -> bool:
+    """Whether the elements fill a stretch of memory, each once, in whatever order."""
     return bool(torch.ops.aten.is_non_overlapping_and_dense(tensor))
 
 
@@ -93,9 +117,11 @@ class Whole:
         self.dtype = working_dtype(self.home.dtype)
 
     def load(self) -> Operands:
+        """Return the tensors, in float32 if they are of half precision."""
         return Operands(self.state, self.member.grad.to(self.dtype), self.home.to(self.dtype))
 
     def store(self, operands: Operands) -> None:
+        """Round the result back to half precision."""
         if operands.param is not self.home:
             self.home.copy_(operands.param)
 
@@ -111,7 +137,12 @@ def can_be_chunked(member: Member) -> bool:
 
 
 class Part:
-    """Some consecutive elements of a dense parameter, in the order of its memory."""
+    """Some consecutive elements of a dense parameter, in the order of its memory.
+
+    The order of memory is not always that of the indices: a convolution in `channels_last` keeps its
+    channels together. State made like the parameter has the same order, and a gradient that has not is
+    copied into it.
+    """
 
     def __init__(self, member: Member, start: int, length: int) -> None:
         self.member = member
@@ -128,6 +159,7 @@ class Part:
         return tensor.as_strided((self.length,), (1,), tensor.storage_offset() + self.start)
 
     def load(self) -> Operands:
+        """Return the part of each tensor, in float32 if they are of half precision."""
         grad = self.member.grad
         if grad.stride() != self.stride:
             grad = torch.empty_like(self.like).copy_(grad)
@@ -137,6 +169,7 @@ class Part:
         return Operands(self.state, grad.to(self.dtype), self.home.to(self.dtype))
 
     def store(self, operands: Operands) -> None:
+        """Round the result back to half precision."""
         if operands.param is not self.home:
             self.home.copy_(operands.param)
 
@@ -157,6 +190,7 @@ class Scratch(NamedTuple):
 
     @classmethod
     def of(cls, size: int, like: Tensor) -> Scratch:
+        """Make room for `size` elements on the device of `like`."""
         dtype = working_dtype(like.dtype)
         return cls(
             torch.zeros(size, device=like.device, dtype=dtype),
@@ -210,16 +244,22 @@ class Packed:
         self.grads = views_of(scratch.grad, self.homes)
 
     def load(self) -> Operands:
+        """Copy parameters and gradients into the scratch room."""
         torch._foreach_copy_(self.params, self.homes)
         torch._foreach_copy_(self.grads, gradients(self.sources))
         return Operands(self.state, self.grad, self.param)
 
     def store(self, operands: Operands) -> None:
+        """Copy the parameters back."""
         torch._foreach_copy_(self.homes, self.params)
 
 
 class FlatBuffers:
-    """Parameters and gradients of a whole group, stored side by side."""
+    """Parameters and gradients of a whole group, stored side by side for good.
+
+    Nothing is gathered in a step then: the buffer is the piece. The backward pass adds to gradients in
+    place, so they stay in the buffer as long as nobody replaces them.
+    """
 
     def __init__(self, params: Sequence[Tensor]) -> None:
         self.params = list(params)
@@ -264,7 +304,11 @@ def stored_parts(members: Sequence[Member], buffers: FlatBuffers, limit: int | N
 
 
 class TensorList:
-    """Tensors on which one call of a tensor method works at once, through ``torch._foreach_*``."""
+    """Tensors that answer a tensor method all at once, through `torch._foreach_*`.
+
+    On a GPU this starts one kernel for many tensors. A method that has no such form is called for one
+    after the other.
+    """
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.tensors = list(tensors)
@@ -306,12 +350,14 @@ class Listed:
         self.state = {key: TensorList([state[key] for state in states]) for key in states[0]}
 
     def load(self) -> Operands:
+        """Return lists of the tensors, in float32 if they are of half precision."""
         dtype = working_dtype(self.homes[0].dtype)
         grads = [member.grad.to(dtype) for member in self.members]
         works = [home.to(dtype) for home in self.homes]
         return Operands(self.state, TensorList(grads), TensorList(works))
 
     def store(self, operands: Operands) -> None:
+        """Round the results back to half precision."""
         works = operands.param.tensors
         if works[0] is not self.homes[0]:
             torch._foreach_copy_(self.homes, works)

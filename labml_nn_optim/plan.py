@@ -1,4 +1,25 @@
-"""The plan of a step: which pieces a group is cut into, and when the plan is made anew."""
+r"""
+---
+title: The plan of a step
+summary: A step is planned once and used while nothing moves - large tensors in chunks that fit the cache, small ones side by side.
+chapter: "0.2"
+needs: [base]
+---
+
+# A thousand small tensors, or a few large ones
+
+Run Adam over 1000 tensors of 1000 numbers, one after the other: 23 ms a step on two CPU threads, nearly
+all of it spent on starting operations, six for each tensor.
+Copy the same million numbers into one row, run the rule once, copy them back: 3 ms.
+
+Now take a single tensor of 2.4 million numbers. Each of the six operations goes over the whole tensor,
+and by the time the next one starts, the beginning has left the cache.
+Cut into pieces of half a million numbers, all six run over a piece while it is still there.
+
+Small tensors want to be joined, large ones cut. Deciding that for every tensor in every step would
+cost more than it saves. So it is decided once, for as long as parameters, gradients and state stay
+where they are, and checking that they did costs a quarter of a millisecond for 1000 tensors.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +45,12 @@ from labml_nn_optim.pieces import (
     stored_parts,
 )
 
-__all__ = ["CHUNK", "PACK", "SMALL", "Cohort", "Layout", "Plan", "split_by_kind"]
+__all__ = ["Cohort", "Layout", "Plan", "split_by_kind"]
 
 Item = TypeVar("Item")
 
+# Sizes in elements, as measured on a CPU with 1 MB of second-level cache a core. A smaller chunk pays
+# for more operations, a larger one falls out of the cache.
 CHUNK = 524_288
 PACK = 131_072
 SMALL = 32_768
@@ -35,7 +58,12 @@ SMALL = 32_768
 
 @dataclass(frozen=True)
 class Layout:
-    """How the plan may cut: ``whole`` tensors only, ``chunk`` large ones or not, ``pack`` small."""
+    """How a plan may cut.
+
+    - `whole`: not at all
+    - `chunk`: large tensors into parts of at most so many elements; `None` leaves them in one
+    - `pack`: whether small tensors are joined, which moves their state
+    """
 
     whole: bool = False
     chunk: int | None = CHUNK
@@ -43,7 +71,12 @@ class Layout:
 
 
 class Cohort:
-    """Members that have made the same number of steps, and their pieces."""
+    """Members that have made the same number of steps, and their pieces.
+
+    Corrections depend on the count, so a rule can run over many parameters at once only if they agree
+    on it. Each parameter still owns a counter in its state, as in torch. `shared` makes all of them
+    views of one tensor, which is then counted up in one operation.
+    """
 
     def __init__(self, members: Sequence[Member], pieces: Sequence[Piece], shared: bool) -> None:
         self.pieces = pieces
@@ -70,7 +103,13 @@ class Cohort:
 
 
 class Plan:
-    """The cohorts of a group for one set of parameters that have gradients."""
+    """The cohorts of a group for one set of parameters that have gradients.
+
+    - `params`: the parameters of the group that have a gradient
+    - `state`: the optimizer's, by parameter
+    - `layout`: how they may be cut
+    - `flat`: buffers in which parameters lie side by side already
+    """
 
     def __init__(
         self,

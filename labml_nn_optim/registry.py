@@ -1,4 +1,16 @@
-"""Find an optimizer by the name of its file, without importing the others."""
+r"""
+---
+title: Finding an optimizer by name
+summary: The name of an optimizer is the name of its file; it is loaded when it is asked for.
+chapter: "0.7"
+---
+
+# A list that nobody has to keep
+
+A dictionary from names to classes goes stale with the first chapter that someone forgets to add, and
+loads every chapter to offer one. The folder itself is the list.
+`get_optimizer("radam")` looks for a file of that name and imports that one.
+"""
 
 from __future__ import annotations
 

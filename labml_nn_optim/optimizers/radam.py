@@ -1,9 +1,131 @@
 r"""
 ---
 title: RAdam
-summary: RAdam warms Adam up by itself, from the variance that its second moment has while few gradients have been seen.
+summary: RAdam warms Adam up by itself, as far as the few gradients seen so far leave the second moment uncertain.
+paper:
+  title: On the Variance of the Adaptive Learning Rate and Beyond
+  authors: Liyuan Liu, Haoming Jiang, Pengcheng He, Weizhu Chen, Xiaodong Liu, Jianfeng Gao, Jiawei Han
+  year: 2019
+  arxiv: "1908.03265"
+  venue: ICLR 2020
 chapter: "3.3"
+needs: [optimizers/adam]
+symbols:
+  \theta: param
+  g: grad
+  m: exp_avg
+  v: exp_avg_sq
+  \beta_1: beta1
+  \beta_2: beta2
+  \rho_\infty: rho_inf
+  \rho_t: rho
+verified_against:
+  implementation: torch.optim.RAdam 2.14.1
+  difference: 1e-15 over 200 noisy steps in float64
 ---
+
+# Adam's first steps are a gamble
+
+Let the gradients be pure noise, $g \sim \mathcal N(0, 1)$.
+The factor by which Adam multiplies a step, $\psi_t = 1 / \sqrt{\hat v_t}$, should then be 1.
+Draw 200 000 such runs and look at $\psi$ after a few gradients:
+
+| gradients seen | mean of $\psi$ | standard deviation | largest 1 % beyond |
+|---:|---:|---:|---:|
+| 1 | 9.3 | 314 | 55 times the median |
+| 2 | 1.77 | 3.1 | 8.2 |
+| 4 | 1.25 | 0.65 | 3.4 |
+| 6 | 1.15 | 0.41 | 2.4 |
+| 30 | 1.03 | 0.14 | 1.4 |
+| 1000 | 1.00 | 0.02 | 1.06 |
+
+In the first step some parameters get a factor of 50 and more, by chance: their first gradient happened
+to be tiny.
+Later the same parameters pay for it.
+People tame this with a warm-up of the learning rate, whose length is one more number to tune.
+RAdam computes the warm-up from this table.
+
+## How many gradients has $v$ seen?
+
+$v_t$ is an average with weights that decay. A plain average of $\rho$ gradients would be easier to
+reason about, so ask which $\rho$ has the same mean age.
+
+A plain average of $\rho$ gradients has ages $0, 1, \dots, \rho - 1$, and their mean is
+$(\rho - 1) / 2$.
+The decaying average, with its weights made to sum to 1, has
+
+$$
+\frac{1 - \beta_2}{1 - \beta_2^t} \sum_{i=0}^{t-1} i\, \beta_2^i
+= \frac{\beta_2}{1 - \beta_2} - \frac{t\, \beta_2^t}{1 - \beta_2^t}
+$$
+
+Set them equal and solve for $\rho$:
+
+$$
+\rho_t = \rho_\infty - \frac{2 t\, \beta_2^t}{1 - \beta_2^t},
+\qquad \rho_\infty = \frac{2}{1 - \beta_2} - 1
+$$
+
+For $\beta_2 = 0.999$, $\rho_\infty = 1999$. In the first steps $\rho_t$ is close to $t$.
+
+## The variance of the step
+
+Now treat $\hat v_t$ as the plain average of $\rho$ squares of Gaussian noise of variance $\sigma^2$.
+Then $\rho\, \hat v_t / \sigma^2$ is chi-squared with $\rho$ degrees of freedom, and
+$\psi^2 = 1 / \hat v_t$ is scaled inverse chi-squared, whose moments are known:
+
+$$
+\mathbb E[\psi^2] = \frac{\rho}{(\rho - 2)\, \sigma^2},
+\qquad
+\operatorname{Var}[\psi^2] = \frac{2 \rho^2}{(\rho - 2)^2 (\rho - 4)\, \sigma^4}
+$$
+
+The second exists for $\rho > 4$ only.
+With four gradients or fewer the variance is infinite, which is what the first rows of the table look
+like.
+
+For the root use the first-order rule $\operatorname{Var}[\psi^2] \approx 4\, \mathbb E[\psi^2]
+\operatorname{Var}[\psi]$:
+
+$$
+\operatorname{Var}[\psi] \approx \frac{\operatorname{Var}[\psi^2]}{4\, \mathbb E[\psi^2]}
+= \frac{\rho}{2 (\rho - 2)(\rho - 4)\, \sigma^2}
+$$
+
+It falls as $\rho$ grows, and is smallest at $\rho_\infty$.
+Multiply $\psi_t$ by the factor $r_t$ that brings its variance down to that smallest value,
+$r_t^2 \operatorname{Var}[\psi]_{\rho_t} = \operatorname{Var}[\psi]_{\rho_\infty}$, and $\sigma$ drops
+out:
+
+$$
+r_t = \sqrt{\frac{(\rho_t - 4)(\rho_t - 2)\, \rho_\infty}{(\rho_\infty - 4)(\rho_\infty - 2)\, \rho_t}}
+$$
+
+## The update rule
+
+While $\rho_t \le 5$ there is no usable second moment, and the step is momentum alone:
+
+$$
+\theta_t = \theta_{t-1} - \alpha \cdot
+\begin{cases}
+\hat m_t & \rho_t \le 5 \\[4pt]
+r_t\, \hat m_t\, \dfrac{\sqrt{1 - \beta_2^t}}{\sqrt{v_t} + \varepsilon} & \rho_t > 5
+\end{cases}
+$$
+
+With the default $\beta_2 = 0.999$ the first five steps are of the first kind. Then
+$r_6 = 0.026$, $r_{100} = 0.215$, $r_{1000} = 0.645$, and 0.99 is passed at step 5654.
+With $\beta_2 = 0.99$ everything is ten times faster. The length of the warm-up is set by $\beta_2$ and
+by nothing else.
+
+Where the code bases differ:
+
+- **The threshold.** The paper switches at $\rho_t > 4$, torch and the authors' code at 5, because $r_t$
+  just above 4 is nearly 0. With the usual $\beta_2$ that is step 5 or step 6.
+- **$\varepsilon$** is added to the uncorrected $\sqrt{v_t}$, in torch as here; Adam adds it to the
+  corrected one.
+- **The first steps.** `degenerated_to_sgd=False` makes them no step at all, the default of some
+  packages.
 """
 
 from __future__ import annotations
@@ -24,6 +146,17 @@ __all__ = ["RAdam"]
 
 
 class RAdam(Adam):
+    r"""Adam with a rectified step.
+
+    - `optimized_update`: whether $\varepsilon$ is added to the uncorrected $\sqrt{v_t}$, as in torch
+    - `degenerated_to_sgd`: whether the first steps, without a usable second moment, are steps of
+      momentum; otherwise the parameters stand still
+    - all others: as in [Adam](optimizers/adam#Adam)
+
+    State: two tensors of the parameter's shape.
+    Liu et al. (2019), algorithm 2, with the threshold 5.
+    """
+
     def __init__(
         self,
         params: ParamsT,
@@ -40,11 +173,13 @@ class RAdam(Adam):
         super().__init__(params, lr, betas, eps, weight_decay, optimized_update, own, **options)
 
     def check_group(self, group: Mapping[str, Any]) -> None:
+        """Check what only this optimizer has."""
         super().check_group(group)
         require_flag("degenerated_to_sgd", group["degenerated_to_sgd"])
 
     @staticmethod
     def calc_rectification_term(beta2: float, step: int) -> float | None:
+        r"""Return $r_t$ for step `step`, or `None` while $\rho_t \le 5$."""
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * step * beta2**step / (1 - beta2**step)
         if rho <= 5:
@@ -52,6 +187,11 @@ class RAdam(Adam):
         return math.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
+        r"""Write both cases as one formula, so that a compiled rule has no branch.
+
+        Divide by $s \sqrt{v_t} + e$: with the slope $s = 1$ and $e = \varepsilon$ that is the adaptive
+        step, with $s = 0$ and $e = 1$ it is the step of momentum.
+        """
         beta1, beta2 = group["betas"]
         adaptive = super().scalars(group, step) | {"slope": 1.0}
         rectification = self.calc_rectification_term(beta2, step)
@@ -63,10 +203,64 @@ class RAdam(Adam):
     def step_param(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Any, param: Any
     ) -> None:
+        r"""Move one parameter, or a piece that holds many."""
         beta1, beta2 = group["betas"]
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
         grad = self.weight_decay(param, grad, group)
         exp_avg.lerp_(grad, 1 - beta1)
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        # $s \sqrt{v_t} + e$
         denominator = exp_avg_sq.sqrt().mul_(group["slope"]).add_(group["eps_hat"])
         param.addcdiv_(exp_avg, denominator, value=-group["step_size"])
+
+
+# ## Choosing, and when not to
+#
+# - If you use a warm-up already, RAdam adds little: the first steps are small either way. Its merit is
+#   that a run without warm-up does not break.
+# - $r_t$ is a statement about Gaussian noise around zero. A gradient with a strong mean is less
+#   uncertain than it assumes, and RAdam is then slower than need be.
+# - For $\beta_2 = 0.95$, as in language models, $\rho_\infty = 39$, and the warm-up is over after some
+#   hundred steps; such runs use an explicit warm-up of thousands.
+# - A fixed linear warm-up over $2 / (1 - \beta_2)$ steps behaves much the same (Ma and Yarats, 2019,
+#   arXiv 1910.04209).
+#
+# ## Traps
+#
+# - The first five steps of momentum are $\alpha \hat m_t$ long: their length scales with the gradient.
+#   A learning rate that is right for Adam can be far too large there when gradients are large. Clip
+#   them, or set `degenerated_to_sgd=False`.
+# - `step` counts for each parameter. One that first gets a gradient late in training warms up then.
+# - Changing $\beta_2$ in mid-run changes $r_t$ at once.
+#
+# @EXPERIMENT@
+#
+# ## Exercises
+#
+# **1.** Show that $\rho_1 = 1$ for every $\beta_2$, and that $r_t \to 1$.
+#
+# ::: solution
+# $\rho_1 = \frac{2}{1 - \beta_2} - 1 - \frac{2 \beta_2}{1 - \beta_2} = 2 - 1 = 1$. For
+# $t \to \infty$, $t \beta_2^t \to 0$, so $\rho_t \to \rho_\infty$, and numerator and denominator of
+# $r_t$ become equal.
+# :::
+#
+# **2.** In which step does $r_t$ pass one half for $\beta_2 = 0.999$?
+#
+# ::: solution
+# ```python
+# from labml_nn_optim import RAdam
+#
+# step = 6
+# while RAdam.calc_rectification_term(0.999, step) <= 0.5:
+#     step += 1
+# assert step == 556
+# ```
+# :::
+#
+# **3.** The table says that the mean of $\psi$ is too large at first, too. Does $r_t$ correct that?
+#
+# ::: solution
+# No. $r_t$ is chosen to level the variance alone. It shrinks the mean as a side effect, far below 1:
+# at step 6 the mean of $r_t \psi_t$ is $0.026 \cdot 1.15 = 0.03$.
+# :::
