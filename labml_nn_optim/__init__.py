@@ -1,6 +1,6 @@
 """An annotated course on optimization for deep learning: every file is a chapter.
 
-``from labml_nn_optim import Adam`` loads that chapter and what it stands on, no other.
+`from labml_nn_optim import Adam` loads that chapter and what it stands on, no other.
 """
 
 from __future__ import annotations

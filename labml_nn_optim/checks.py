@@ -30,11 +30,11 @@ __all__ = ["is_zero", "require_flag", "require_fractions", "require_number"]
 def require_number(
     name: str, value: Any, *, minimum: float | None = 0.0, below: float | None = None
 ) -> None:
-    """Raise unless ``value`` is a finite real number, or a one-element tensor, within bounds.
+    """Raise unless `value` is a finite real number, or a one-element tensor, within bounds.
 
     Raises:
-        TypeError: ``value`` is no number.
-        ValueError: ``value`` is NaN, infinite, under ``minimum``, or not under ``below``.
+        TypeError: `value` is no number.
+        ValueError: `value` is NaN, infinite, under `minimum`, or not under `below`.
     """
     allowed = "a finite number"
     if minimum is not None:
@@ -52,10 +52,10 @@ def require_number(
 
 
 def require_fractions(name: str, value: Any, length: int) -> None:
-    """Raise unless ``value`` is a tuple or list of ``length`` numbers in [0, 1).
+    """Raise unless `value` is a tuple or list of `length` numbers in [0, 1).
 
     Raises:
-        TypeError: ``value`` is no such sequence, or an element is no number.
+        TypeError: `value` is no such sequence, or an element is no number.
         ValueError: an element lies outside [0, 1).
     """
     if not isinstance(value, tuple | list) or len(value) != length:
@@ -65,11 +65,11 @@ def require_fractions(name: str, value: Any, length: int) -> None:
 
 
 def require_flag(name: str, value: Any) -> None:
-    """Raise ``TypeError`` unless ``value`` is True or False."""
+    """Raise `TypeError` unless `value` is True or False."""
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def is_zero(number: Any) -> bool:
-    """Whether ``number`` is a plain 0; one that enters a compiled kernel is a tensor, and is not."""
+    """Whether `number` is a plain 0; one that enters a compiled kernel is a tensor, and is not."""
     return not isinstance(number, torch.Tensor) and bool(number == 0)

@@ -57,10 +57,10 @@ Skeleton: TypeAlias = tuple[tuple[str, Hashable], ...]
 def split_numbers(
     group: Mapping[str, Any], lively: frozenset[str]
 ) -> tuple[Skeleton, list[float | Tensor]]:
-    """Split ``group`` into what the kernel may know for good and the numbers that may change.
+    """Split `group` into what the kernel may know for good and the numbers that may change.
 
     A plain 0 is kept for good, so that what it switches off costs nothing, unless its name is in
-    ``lively``.
+    `lively`.
     """
     numbers: list[float | Tensor] = []
 
@@ -93,14 +93,14 @@ def fill_numbers(skeleton: Skeleton, numbers: Sequence[Tensor]) -> dict[str, Any
 
 
 class Compiled(NamedTuple):
-    """A kernel over ``TOGETHER`` operands, and tiny ones to fill its places up."""
+    """A kernel over `TOGETHER` operands, and tiny ones to fill its places up."""
 
     kernel: Kernel
     spare: list[Operands]
 
 
 class Bound:
-    """What a compiled ``step_param`` sees as ``self``: its decay, and nothing of any optimizer."""
+    """What a compiled `step_param` sees as `self`: its decay, and nothing of any optimizer."""
 
     def __init__(self, weight_decay: Hashable) -> None:
         self.weight_decay = weight_decay
@@ -153,7 +153,7 @@ def compile_rule(
 
 
 def no_guards(guards: Sequence[Any]) -> list[bool]:
-    """Drop every check of the inputs: ``compile_rule`` is asked for each kind of them."""
+    """Drop every check of the inputs: `compile_rule` is asked for each kind of them."""
     return [False] * len(guards)
 
 
@@ -183,7 +183,7 @@ def call(compiled: Compiled, operands: Sequence[Operands], vector: Tensor) -> No
 
 
 def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """Cut ``pieces`` into runs of ``TOGETHER``, with one that uses scratch room, and that last."""
+    """Cut `pieces` into runs of `TOGETHER`, with one that uses scratch room, and that last."""
     batch: list[Piece] = []
     for piece in pieces:
         if len(batch) == TOGETHER or (batch and isinstance(batch[-1], Packed)):
@@ -201,7 +201,7 @@ def run_compiled(
     lively: frozenset[str],
     pieces: Sequence[Piece],
 ) -> None:
-    """Run ``step_param`` on all ``pieces``, which are one-dimensional, through compiled kernels."""
+    """Run `step_param` on all `pieces`, which are one-dimensional, through compiled kernels."""
     skeleton, numbers = split_numbers(group, lively)
     vectors: dict[torch.device, Tensor] = {}
     for batch in batches(pieces):
@@ -226,7 +226,7 @@ def run_compiled(
 
 
 def as_vector(numbers: Sequence[float | Tensor], device: torch.device) -> Tensor:
-    """Bring ``numbers`` to ``device`` as one tensor, without reading any that is a tensor."""
+    """Bring `numbers` to `device` as one tensor, without reading any that is a tensor."""
     if any(isinstance(number, Tensor) for number in numbers):
         parts = [torch.as_tensor(number, dtype=torch.float64).reshape(()) for number in numbers]
         return torch.stack([part.to(device) for part in parts])

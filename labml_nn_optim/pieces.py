@@ -104,6 +104,7 @@ def real_state(state: State) -> State:
 
 
 def working_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the data type in which a rule runs, and keeps its state, for parameters of `dtype`."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
@@ -127,7 +128,7 @@ class Whole:
 
 
 def can_be_chunked(member: Member) -> bool:
-    """Whether the tensors of ``member`` are dense and laid out alike, so that they can be cut."""
+    """Whether the tensors of `member` are dense and laid out alike, so that they can be cut."""
     home = member.home
     return is_dense(home) and all(
         isinstance(value, Tensor) and as_real(value).stride() == home.stride()
@@ -175,7 +176,7 @@ class Part:
 
 
 def parts(member: Member, limit: int | None) -> list[Part]:
-    """Cut ``member`` into equal parts of at most ``limit`` elements."""
+    """Cut `member` into equal parts of at most `limit` elements."""
     size = member.home.numel()
     count = 1 if limit is None else -(-size // limit)
     length = -(-size // count)
@@ -199,7 +200,7 @@ class Scratch(NamedTuple):
 
 
 def can_be_packed(member: Member) -> bool:
-    """Whether all state of ``member`` has its shape, so that it can lie beside others'."""
+    """Whether all state of `member` has its shape, so that it can lie beside others'."""
     return all(
         isinstance(value, Tensor) and value.shape == member.param.shape
         for key, value in member.state.items()
@@ -208,7 +209,7 @@ def can_be_packed(member: Member) -> bool:
 
 
 def views_of(buffer: Tensor, homes: Sequence[Tensor]) -> list[Tensor]:
-    """Cut a flat ``buffer`` into tensors shaped and, where dense, laid out in memory as ``homes``."""
+    """Cut a flat `buffer` into tensors shaped and, where dense, laid out in memory as `homes`."""
     sizes = [home.numel() for home in homes]
     cut = torch.split(buffer[: sum(sizes)], sizes)
     return [
@@ -218,7 +219,7 @@ def views_of(buffer: Tensor, homes: Sequence[Tensor]) -> list[Tensor]:
 
 
 def pack_states(members: Sequence[Member], homes: Sequence[Tensor], size: int) -> State:
-    """Move the state of ``members`` into one buffer a name, of which theirs become views."""
+    """Move the state of `members` into one buffer a name, of which theirs become views."""
     packed: State = {}
     for key in members[0].state:
         if key == "step":
@@ -298,7 +299,7 @@ class FlatBuffers:
 
 
 def stored_parts(members: Sequence[Member], buffers: FlatBuffers, limit: int | None) -> list[Part]:
-    """Lay the state of ``members`` side by side as well, and cut all of it into parts."""
+    """Lay the state of `members` side by side as well, and cut all of it into parts."""
     state = pack_states(members, [member.home for member in members], buffers.param.numel())
     return parts(Member(buffers.param, state), limit)
 

@@ -175,7 +175,7 @@ def _same(left: Iterable[Any], right: Sequence[Any]) -> bool:
 
 
 def _split(items: Iterable[Item], key: Callable[[Item], Any]) -> list[list[Item]]:
-    """Split ``items`` by ``key``, keeping their order and the order of first appearance."""
+    """Split `items` by `key`, keeping their order and the order of first appearance."""
     groups: dict[Any, list[Item]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
@@ -187,7 +187,7 @@ def kind(tensor: Tensor) -> tuple[torch.dtype, torch.device]:
 
 
 def split_by_kind(params: Iterable[Tensor]) -> list[list[Tensor]]:
-    """Split ``params`` by data type and device."""
+    """Split `params` by data type and device."""
     return _split(params, kind)
 
 
@@ -214,7 +214,7 @@ def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
 
 
 def _packs(members: Sequence[Member]) -> list[Piece]:
-    """Pack members up to ``PACK`` elements a piece; one scratch serves them all."""
+    """Pack members up to `PACK` elements a piece; one scratch serves them all."""
     batches: list[list[Member]] = []
     room = 0
     for member in members:

@@ -35,10 +35,10 @@ def optimizer_names() -> tuple[str, ...]:
 
 
 def get_optimizer(name: str) -> type[GenericAdaptiveOptimizer]:
-    """Return the optimizer class that the file ``name`` defines; case and underscores are ignored.
+    """Return the optimizer class that the file `name` defines; case and underscores are ignored.
 
     Raises:
-        TypeError: ``name`` is no string.
+        TypeError: `name` is no string.
         ValueError: there is no such file; the message names the nearest ones.
     """
     stem = _find(name)
@@ -49,10 +49,10 @@ def get_optimizer(name: str) -> type[GenericAdaptiveOptimizer]:
 
 
 def summary(name: str) -> str:
-    """Return the one-sentence summary in the front matter of the file ``name``.
+    """Return the one-sentence summary in the front matter of the file `name`.
 
     Raises:
-        TypeError: ``name`` is no string.
+        TypeError: `name` is no string.
         ValueError: there is no such file, or it has no summary.
     """
     stem = _find(name)
