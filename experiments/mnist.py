@@ -3,12 +3,14 @@ title: "MNIST: ten digits, one small network"
 summary: >-
   A convolutional network learns to read handwritten digits in three passes over 60,000 images,
   with any optimizer of this course.
+paper:
+  title: Gradient-based learning applied to document recognition
+  authors: Yann LeCun, Léon Bottou, Yoshua Bengio, Patrick Haffner
+  year: 1998
+  venue: Proceedings of the IEEE 86 (11)
+  doi: 10.1109/5.726791
 chapter: "11.1"
 needs: [optimizers/adam]
-symbols:
-  \theta: model.parameters()
-  \alpha: lr
-  T: total_steps
 ---
 
 Nine runs with the default settings, three seeds for each optimizer, one thread of an AMD EPYC,
@@ -114,7 +116,8 @@ def load_data(choice: str, root: Path, notice: Notice) -> Data:
     """## The data
 
     60,000 images to learn from and 10,000 to be tested on, 28 x 28 pixels, written by employees
-    of a census bureau and by students. They are downloaded when they are missing and checked by
+    of a census bureau and by students. They were put together by the authors of the paper above,
+    and may be passed on under CC BY-SA 3.0. Missing files are downloaded, and all are checked by
     their checksums.
 
     Where there is no network, `--data auto` takes the digits that come with scikit-learn: 1797
@@ -211,8 +214,3 @@ if __name__ == "__main__":
 # and its order would not surprise if it changed: RAdam, whose early steps are shorter, may well
 # want a larger rate. Try `--lr 0.002` and `--lr 0.004`.
 # :::
-#
-# ## References
-#
-# Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
-# recognition. Proceedings of the IEEE 86 (11), 1998. The images are theirs, under CC BY-SA 3.0.
