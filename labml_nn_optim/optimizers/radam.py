@@ -233,7 +233,15 @@ class RAdam(Adam):
 # - `step` counts for each parameter. One that first gets a gradient late in training warms up then.
 # - Changing $\beta_2$ in mid-run changes $r_t$ at once.
 #
-# @EXPERIMENT@
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), three epochs, three seeds: 99.13, 99.17 and 99.20 %, less
+# than Adam's 99.29 to 99.35 %. The automatic warm-up is too long for this run. It lasts about
+# $2 / (1 - \beta_2) = 2000$ steps, and the run has 2814.
+#
+# It can be seen in the update norms of seed 0. The first update of RAdam is 0.0011 long, $\alpha$ times the
+# gradient's norm; Adam's is 0.61. At step 100 they are 0.045 and 0.086. After 118 steps Adam reads 96 % of
+# the images of a fixed thousand, RAdam 89 %. Adam needed no warm-up here, so RAdam had nothing to repair.
 #
 # ## Exercises
 #
