@@ -28,6 +28,7 @@ OPTIMIZERS = f"{LIBRARY}.optimizers."
 EXPERIMENT = "experiments.mnist"
 BASELINES = ("adamw", "adam", "sgd")
 COMPARABLE = ("data", "epochs", "batch_size")
+DATA_NAMES = {"mnist": "MNIST", "digits": "the 8x8 digits"}
 BYTES_OF_FLOAT32 = 4
 
 
@@ -52,7 +53,7 @@ class Plugin:
         elif chapter.module != EXPERIMENT:
             records = []
         if records:
-            yield Figure("Runs on MNIST", "curves", _figure(records))
+            yield Figure(f"Runs on {_data_name(records[0])}", "curves", _figure(records))
 
     def assets(self) -> Iterable[Path]:
         """Return the style of the charts and the script that reads their values out."""
@@ -125,7 +126,7 @@ def _figure(records: Sequence[Record]) -> Markup:
     """Return the chart and, below it, the numbers that the runs end with."""
     groups = group_by_seed(records)
     rows = [(label, *_results(runs)) for label, runs in groups.items()]
-    title = f"Learning curves of {', '.join(groups)} on MNIST"
+    title = f"Learning curves of {', '.join(groups)} on {_data_name(records[0])}"
     description = ". ".join(f"{label}: test accuracy {accuracy}" for label, *_, accuracy in rows)
     chart = _chart(tuple(map(_version, records)), title, description)
     return Markup("{}{}{}").format(chart, _table(rows), _caption(records))
@@ -171,17 +172,22 @@ def _caption(records: Sequence[Record]) -> Markup:
     settings, environment = first.configuration, first.environment
     seeds = ", ".join(map(str, sorted({record.seed for record in records})))
     return Markup(
-        "<p>{:g} epochs of {} in batches of {}, learning rate {}, seeds {}; the line is the median "
-        "and the band the range over the seeds. torch {}, {}.</p>"
+        '<p class="curve-conditions">{:g} epochs of {}, {} images a step, {} learning rate; line and '
+        "band are median and range over the seeds {}. Run with torch {} on {}.</p>"
     ).format(
         settings["epochs"],
-        first.data["name"],
+        _data_name(first),
         settings["batch_size"],
-        settings.get("schedule", "constant"),
+        settings["schedule"],
         seeds,
         environment["torch"],
         environment["processor"],
     )
+
+
+def _data_name(record: Record) -> str:
+    name = str(record.data["name"])
+    return DATA_NAMES.get(name, name)
 
 
 _library_seen = 0

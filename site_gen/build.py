@@ -170,7 +170,9 @@ def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
 
 def _prepare(folder: Path) -> None:
     """Make the build folder; refuse one that holds what others wrote."""
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
+    if (folder / MARKER).exists():
+        return
+    if folder.exists() and any(folder.iterdir()):
         raise BuildError(f"{folder} holds files that were not generated; choose another 'build'")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Part:
     @property
     def anchor(self) -> str:
         """The anchor of the part in a list of contents."""
-        return f"contents-part-{self.number}"
+        return "contents-more" if self.number is None else f"contents-part-{self.number}"
 
 
 class Course:
@@ -94,13 +95,13 @@ class Course:
         return next((part for part in self.parts if place and part.number == place[0]), None)
 
     def navigation(self) -> list[Any]:
-        """Return the value of MkDocs' `nav`."""
+        """Return the value of MkDocs' `nav`. Its templates take titles for HTML."""
         items: list[Any] = []
         if LANDING in self.chapters:
-            items.append({self.chapters[LANDING].title: f"{LANDING}.md"})
+            items.append({escape(self.chapters[LANDING].title): f"{LANDING}.md"})
         for part in self.parts:
-            pages = [{chapter.title: f"{chapter.name}.md"} for chapter in part.chapters]
-            items += pages if part.number is None else [{part.label: pages}]
+            pages = [{escape(chapter.title): f"{chapter.name}.md"} for chapter in part.chapters]
+            items += pages if part.number is None else [{escape(part.label): pages}]
         return items
 
     def _page(self, name: str) -> str:

@@ -54,9 +54,9 @@ class PageReferences:
         return contents(self.course, self.chapter, self)
 
     def _page(self, path: str) -> Chapter | None:
-        """Find a page by its source file, seen from this one, or by its name."""
+        """Find a page by its source file, seen from this one, or by its name or root path."""
         file = (self.chapter.path.parent / unquote(path)).resolve()
-        name = unquote(path).strip("/")
+        name = unquote(path).strip("/").removesuffix(".py").removesuffix(".md")
         return self.course.by_path.get(file) or self.course.chapters.get(name)
 
     def _asset(self, path: str) -> str | None:

@@ -67,9 +67,10 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
         figures=_figures(chapter, plugins),
         papers=[(paper, bibtex(paper)) for paper in front.papers],
     )
-    head = {"title": chapter.title, "hide": ["navigation", "toc"]}
+    # The templates of MkDocs take these for HTML.
+    head = {"title": escape(chapter.title), "hide": ["navigation", "toc"]}
     if front.summary:
-        head["description"] = prose.plain(front.summary)
+        head["description"] = escape(prose.plain(front.summary))
     meta = yaml.safe_dump(head, allow_unicode=True, width=1000, sort_keys=True)
     return f"---\n{meta}---\n\n{_without_layout(html)}"
 

@@ -201,7 +201,9 @@ def _math(tokens: Sequence[Token], index: int, environment: Any) -> str:
         skipped = len(token.content) - len(token.content.lstrip())
         line = token.meta["line"] + error.line + token.content[:skipped].count("\n")
         raise SiteError(environment["path"], line, f"formula does not parse: {error}") from None
-    return f'<span class="lit-formula">{markup}</span>' if display else markup
+    if not display:
+        return markup
+    return f'<span class="lit-formula" data-search-exclude="formula">{markup}</span>'
 
 
 def _code_block(tokens: Sequence[Token], index: int, environment: Any) -> str:

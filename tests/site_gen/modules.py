@@ -11,7 +11,7 @@ PROJECT_FILES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-WORDS = st.sampled_from(["alpha", "the step", r"\beta_1", "# not a heading", "a  b", "é", "'q'"])
+WORDS = st.sampled_from(["alpha", "the step", r"\beta_1", "a # mark", "a  b", "é", "'q'"])
 NAMES = st.sampled_from(["f", "g", "Adam", "step", "C"])
 SENTENCES = st.lists(WORDS, min_size=1, max_size=3).map(" ".join)
 COMMENT_TEXTS = st.one_of(

@@ -36,6 +36,7 @@ def failure(course) -> str:
         ("[x](momentum.py#why-it-helps)", "../momentum/#why-it-helps"),
         ("[x](momentum)", "../momentum/"),
         ("[x](/momentum)", "../momentum/"),
+        ("[x](/momentum.py)", "../momentum/"),
         ("[x](../docs/index.md)", "../"),
         ("[x](index)", "../"),
         ("[x](#f)", "#f"),

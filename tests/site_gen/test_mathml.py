@@ -29,8 +29,20 @@ def test_formulas_are_well_formed_and_carry_source_but_no_style(case):
         assert not {"style", "scriptlevel"} & set(element.attrib)
 
 
+FONTS = ("latin-modern-math", "latin-modern-math-more")
+
+
+def characters(name: str) -> set[int]:
+    return set(TTFont(ASSETS / f"{name}.woff2").getBestCmap())
+
+
+def listed(name: str) -> set[int]:
+    codes = (ASSETS / f"{name}.unicodes.txt").read_text().split()
+    return {int(code.removeprefix("U+"), 16) for code in codes}
+
+
 def font() -> set[int]:
-    return set(TTFont(ASSETS / "latin-modern-math.woff2").getBestCmap())
+    return set().union(*map(characters, FONTS))
 
 
 def shown_characters(mathml: str) -> set[int]:
@@ -44,9 +56,19 @@ def shown_characters(mathml: str) -> set[int]:
     return found - {ord("\n")}
 
 
-def test_the_font_holds_the_characters_of_its_list():
-    listed = (ASSETS / "latin-modern-math.unicodes.txt").read_text().split()
-    assert font() >= {int(code.removeprefix("U+"), 16) for code in listed}
+@pytest.mark.parametrize("name", FONTS)
+def test_a_font_holds_the_characters_of_its_list(name):
+    assert characters(name) >= listed(name)
+
+
+def test_the_style_asks_the_second_font_for_exactly_its_characters():
+    style = (ASSETS / "pages.css").read_text()
+    ranges = re.search(r"unicode-range:([^;]*);", style)[1]
+    found = set()
+    for first, last in re.findall(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?", ranges):
+        found |= set(range(int(first, 16), int(last or first, 16) + 1))
+    assert found == listed("latin-modern-math-more")
+    assert not found & listed("latin-modern-math")
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["tex"])

@@ -1,0 +1,264 @@
+"""The built pages in a real browser."""
+
+import contextlib
+import dataclasses
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from site_gen.build import build
+from site_gen.config import read_settings
+from tests.site_gen.conftest import FIXTURE
+from tests.site_gen.modules import ROOT
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+WIDTHS = (390, 768, 1280)
+SCHEMES = ("light", "dark")
+TWO_COLUMNS = 1024
+CONTRAST_AA = 4.5
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None and os.environ.get("CI") != "true",
+        reason="no Chromium found; name it in the environment variable CHROMIUM",
+    ),
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def serving(folder) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def course_site(tmp_path_factory) -> Iterator[str]:
+    """The site of this course, built into a temporary folder."""
+    folder = tmp_path_factory.mktemp("course")
+    settings = read_settings(ROOT / "mkdocs.yml")
+    options = settings.options | {"site_dir": str(folder / "site")}
+    build(dataclasses.replace(settings, build=folder / "build", options=options))
+    with serving(folder / "site") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def fixture_site(tmp_path_factory) -> Iterator[str]:
+    """The site of the small course of the tests."""
+    folder = tmp_path_factory.mktemp("fixture") / "course"
+    shutil.copytree(FIXTURE, folder)
+    build(read_settings(folder / "mkdocs.yml"))
+    with serving(folder / "site") as url:
+        yield url
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, address: str, width=1280, scheme="light", **options) -> Iterator[Page]:
+    """Open a page, and check that it logs no error and asks no other host for anything."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+    )
+    page = context.new_page()
+    problems, requests = [], []
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address, wait_until="networkidle")
+    yield page
+    host = address.split("/")[2]
+    assert problems == []
+    assert {url.split("/")[2] for url in requests if not url.startswith("data:")} == {host}
+    context.close()
+
+
+def pages(course_site: str, fixture_site: str) -> dict[str, str]:
+    return {
+        "adam": f"{course_site}optimizers/adam/",
+        "landing": course_site,
+        "notation": f"{course_site}notation/",
+        "fixture": f"{fixture_site}momentum/",
+    }
+
+
+OVERFLOWING = """() => {
+  const width = document.documentElement.clientWidth;
+  const scrolls = (element) => {
+    for (let e = element; e; e = e.parentElement)
+      if (e !== element && ["auto", "scroll", "hidden"].includes(getComputedStyle(e).overflowX)) return true;
+    return false;
+  };
+  return [...document.querySelectorAll(".md-content *")]
+    .filter((e) => e.getBoundingClientRect().right > width + 1 && !scrolls(e))
+    .map((e) => e.outerHTML.slice(0, 120));
+}"""
+
+SECTIONS = """() => [...document.querySelectorAll(".lit-section:not(.lit-alone)")].map((section) => {
+  const box = (name) => section.querySelector(name).getBoundingClientRect();
+  const [prose, code] = [box(".lit-prose"), box(".lit-code")];
+  return { prose: [prose.top, prose.left, prose.bottom], code: [code.top, code.left] };
+})"""
+
+FORMULAS = """() => [...document.querySelectorAll(".md-content math")].map((math) => {
+  const box = math.getBoundingClientRect();
+  return [box.width, box.height];
+})"""
+
+
+@pytest.mark.parametrize("name", ["adam", "landing", "notation", "fixture"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_page_fits_the_screen_without_errors_or_other_hosts(
+    browser, course_site, fixture_site, name, width, scheme
+):
+    with opened(browser, pages(course_site, fixture_site)[name], width, scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.evaluate(OVERFLOWING) == []
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        red = int(background.removeprefix("rgb(").split(",")[0])
+        assert (red < 128) == (scheme == "dark")
+
+
+@pytest.mark.parametrize("name", ["adam", "fixture"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_prose_stands_beside_its_code_or_above_it(browser, course_site, fixture_site, name, width):
+    with opened(browser, pages(course_site, fixture_site)[name], width) as page:
+        sections = page.evaluate(SECTIONS)
+    assert sections
+    for section in sections:
+        prose_top, prose_left, prose_bottom = section["prose"]
+        code_top, code_left = section["code"]
+        if width >= TWO_COLUMNS:
+            assert prose_top == pytest.approx(code_top, abs=1)
+            assert prose_left < code_left
+        else:
+            assert prose_bottom <= code_top + 1
+            assert prose_left == pytest.approx(code_left, abs=1)
+
+
+@pytest.mark.parametrize("name", ["notation", "fixture"])
+def test_math_is_visible_in_its_own_font(browser, course_site, fixture_site, name):
+    with opened(browser, pages(course_site, fixture_site)[name]) as page:
+        sizes = page.evaluate(FORMULAS)
+        loaded = "[...document.fonts].filter((f) => f.status === 'loaded').map((f) => f.family)"
+        assert any("Latin Modern Math" in family for family in page.evaluate(loaded))
+    assert sizes
+    assert all(width > 1 and height > 1 for width, height in sizes)
+
+
+def test_delimiters_stretch_around_what_they_hold(browser, fixture_site):
+    with opened(browser, f"{fixture_site}momentum/") as page:
+        heights = page.evaluate(
+            """() => [...document.querySelectorAll("mo")].filter((mo) => mo.textContent === "(")
+              .map((mo) => mo.getBoundingClientRect().height)"""
+        )
+    assert max(heights) > 1.8 * min(heights)
+
+
+def test_copied_code_has_no_line_numbers(browser, fixture_site):
+    permissions = ["clipboard-read", "clipboard-write"]
+    with opened(browser, f"{fixture_site}momentum/", permissions=permissions) as page:
+        section = page.locator('.lit-section:has([id="Momentum.step"])')
+        section.hover()
+        section.locator(".lit-code button[data-md-type=copy]").click()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        selected = section.locator("code").last.evaluate(
+            """(code) => {
+              getSelection().selectAllChildren(code);
+              return getSelection().toString();
+            }"""
+        )
+    lines = (FIXTURE / "rules/momentum.py").read_text().split("\n")
+    first = next(index for index, line in enumerate(lines) if "def step" in line)
+    expected = [lines[first], next(line for line in lines if "for index" in line)]
+    assert copied.split("\n") == expected
+    assert selected.rstrip("\n").split("\n") == expected
+
+
+def test_an_anchor_is_not_hidden_by_the_header(browser, fixture_site):
+    with opened(browser, f"{fixture_site}momentum/#Momentum.step", 1280) as page:
+        top = page.locator('[id="Momentum.step"]').evaluate("(e) => e.getBoundingClientRect().top")
+        header = page.locator(".md-header").evaluate("(e) => e.getBoundingClientRect().bottom")
+    assert top >= header
+
+
+def test_a_page_reads_without_javascript(browser, fixture_site):
+    with opened(browser, f"{fixture_site}momentum/", java_script_enabled=False) as page:
+        assert page.locator("h1").inner_text() == "Momentum"
+        assert page.locator("math").first.is_visible()
+        assert page.locator(".lit-code").first.is_visible()
+        page.locator("summary", has_text="Solution").click()
+        assert page.locator(".lit-solution p").is_visible()
+
+
+def test_the_search_finds_a_method_and_leads_to_it(browser, fixture_site):
+    with opened(browser, f"{fixture_site}") as page:
+        page.locator("[data-md-component=search-query]").fill("nesterov")
+        result = page.locator(".md-search-result__link[href*='Momentum.nesterov']")
+        result.first.wait_for(state="attached")
+        assert "momentum/" in result.first.get_attribute("href")
+
+
+CONTRASTS = """() => {
+  const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const background = (e) => {
+    for (; e; e = e.parentElement) {
+      const [r, g, b, a = 1] = parse(getComputedStyle(e).backgroundColor);
+      if (a > 0.99) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const luminance = (rgb) => rgb.map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const found = {};
+  const walker = document.createTreeWalker(document.querySelector(".md-container"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.textContent.trim() || !e.checkVisibility() || !e.getClientRects().length) continue;
+    if (e.closest(".headerlink, .lit-link, .md-search, button, [hidden]")) continue;
+    const style = getComputedStyle(e);
+    const [r, g, b, a = 1] = parse(style.color);
+    const back = background(e);
+    const mix = [r, g, b].map((v, i) => v * a + back[i] * (1 - a));
+    const [low, high] = [luminance(mix), luminance(back)].sort((x, y) => x - y);
+    found[`${e.tagName}.${e.className}`] = (high + 0.05) / (low + 0.05);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["adam", "landing", "notation"])
+def test_all_text_has_enough_contrast(browser, course_site, fixture_site, name, scheme):
+    with opened(browser, pages(course_site, fixture_site)[name], 1280, scheme) as page:
+        contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 5
+    assert {name: ratio for name, ratio in contrasts.items() if ratio < CONTRAST_AA} == {}
