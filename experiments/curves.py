@@ -7,6 +7,7 @@ of a page (`to_page_svg`), where colours are the page's and no script is needed 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import statistics
@@ -27,6 +28,10 @@ INK = "#222222"
 """Colour of text and axes; on a page it is the colour of the text around the chart."""
 
 PANEL_WIDTH, PANEL_HEIGHT = 340, 240
+DRAWN_POINTS = 80
+THINNING = 1.4
+"""Points of a drawn training loss, and how much finer they are at the beginning."""
+
 MOST_READINGS = 60
 """Places along the x axis where a reader can see the values."""
 
@@ -93,31 +98,52 @@ def _differing_keys(records: Sequence[Record]) -> list[str]:
     return [key for key in keys if len({json.dumps(r.configuration[key]) for r in records}) > 1]
 
 
-def seed_bands(records: Sequence[Record], table: str, column: str) -> list[dict[str, float]]:
-    """Return `step`, `median`, `low` and `high` of one column over the seeds.
+def seed_bands(
+    runs: Iterable[Iterable[tuple[int, float | None]]],
+) -> list[dict[str, float]]:
+    """Return `step`, `median`, `low` and `high` over several runs of steps and values.
 
-    Values that are null are left out; a step without any value is left out.
+    Values that are None are left out; a step without any value is left out.
     """
     values: dict[int, list[float]] = {}
-    for record in records:
-        steps, column_values = record.curves[table]["step"], record.curves[table][column]
-        for step, value in zip(steps, column_values, strict=True):
-            if step is not None and value is not None:
-                values.setdefault(int(step), []).append(value)
+    for run in runs:
+        for step, value in run:
+            if value is not None:
+                values.setdefault(step, []).append(value)
     return [
-        {
-            "step": step,
-            "median": statistics.median(found),
-            "low": min(found),
-            "high": max(found),
-        }
+        {"step": step, "median": statistics.median(found), "low": min(found), "high": max(found)}
         for step, found in sorted(values.items())
     ]
 
 
+def series(record: Record, table: str, column: str) -> list[tuple[int, float | None]]:
+    """Return the steps and values of one column."""
+    columns = record.curves[table]
+    steps = [int(step) for step in columns["step"] if step is not None]
+    return list(zip(steps, columns[column], strict=True))
+
+
+def thinned(points: Sequence[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
+    """Return at most `DRAWN_POINTS` points, each the mean of the points since the one before.
+
+    The loss of a few batches jumps so much that lines of several optimizers could not be told
+    apart. Fewer points are joined at the beginning, where the loss falls fast.
+    """
+    count = min(len(points), DRAWN_POINTS)
+    # With the power above 1 the first bins are the smallest, and none is empty.
+    ends = [math.ceil(len(points) * (bin / count) ** THINNING) for bin in range(count + 1)]
+    bins = [points[start:end] for start, end in itertools.pairwise(ends) if start < end]
+    return [(part[-1][0], _mean([value for _, value in part])) for part in bins]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
+
+
 def _loss_panel(groups: dict[str, list[Record]]) -> altair.LayerChart | altair.FacetChart:
     rows = [
-        *_rows(groups, "train", "loss", "train"),
+        *_rows(groups, "train", "loss", "train", thin=True),
         *_rows(groups, "test_subset", "loss", "test"),
     ]
     # A log axis has no place for zero.
@@ -174,10 +200,11 @@ def _subset(groups: dict[str, list[Record]]) -> str:
 
 
 def _rows(
-    groups: dict[str, list[Record]], table: str, column: str, kind: str
+    groups: dict[str, list[Record]], table: str, column: str, kind: str, *, thin: bool = False
 ) -> Iterator[dict[str, Any]]:
     for label, records in groups.items():
-        for row in seed_bands(records, table, column):
+        runs = [series(record, table, column) for record in records]
+        for row in seed_bands(map(thinned, runs) if thin else runs):
             yield {**row, "optimizer": label, "kind": kind}
 
 
@@ -222,25 +249,36 @@ def _band(rows: list[dict[str, Any]], groups: dict[str, list[Record]]) -> altair
 
 
 def _readings(rows: list[dict[str, Any]], name: str, form: str) -> altair.Chart:
-    """Return invisible vertical strokes whose descriptions tell the values at their step."""
-    at_step: dict[int, list[str]] = {}
+    """Return invisible vertical strokes whose descriptions tell the newest values at their step."""
+    lines: dict[tuple[str, str], dict[int, str]] = {}
     for row in rows:
-        line = f"{row['optimizer']}, {row['kind']}: {form.format(row['median'])}"
-        at_step.setdefault(row["step"], []).append(line)
-    steps = sorted(at_step)
+        text = f"{row['optimizer']}, {row['kind']}: {form.format(row['median'])}"
+        lines.setdefault((row["optimizer"], row["kind"]), {})[row["step"]] = text
+    steps = sorted({row["step"] for row in rows})
     # From the end, so that the last values can be read whatever the number of steps.
-    chosen = steps[:: -max(1, math.ceil(len(steps) / MOST_READINGS))]
+    chosen = steps[:: -max(1, math.ceil(len(steps) / MOST_READINGS))][::-1]
     readings = [
-        {"step": step, "reading": "\n".join([f"{name} at step {step}", *at_step[step]])}
-        for step in reversed(chosen)
+        {"step": step, "reading": "\n".join([f"{name} at step {step}", *_newest(lines, step)])}
+        for step in chosen
     ]
-    width = round(PANEL_WIDTH / max(1, len(readings)), 2)
     rules: altair.Chart = (
         _base(readings)
-        .mark_rule(strokeWidth=width, opacity=0, color=INK)
+        .mark_rule(strokeWidth=_stroke_width(chosen), opacity=0, color=INK)
         .encode(x=_steps(), description="reading:N")
     )
     return rules
+
+
+def _newest(lines: dict[tuple[str, str], dict[int, str]], step: int) -> Iterator[str]:
+    """Yield the text of each line at its last step that is not after `step`."""
+    for texts in lines.values():
+        done = [earlier for earlier in texts if earlier <= step]
+        if done:
+            yield texts[max(done)]
+
+
+def _stroke_width(steps: Sequence[int]) -> float:
+    return round(PANEL_WIDTH / max(1, len(steps)), 2)
 
 
 def to_svg(spec: dict[str, Any]) -> str:

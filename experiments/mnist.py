@@ -36,10 +36,10 @@ from them. Three things can be seen there.
 
 ## Run it
 
-```console
-$ python -m experiments.mnist --optimizer radam
-$ python -m experiments.mnist --optimizer adam --lr 0.01 --set betas=0.9,0.99 --seed 1
-$ python -m experiments.mnist --list
+```sh
+python -m experiments.mnist --optimizer radam
+python -m experiments.mnist --lr 0.01 --set betas=0.9,0.99
+python -m experiments.mnist --list
 ```
 
 The first command trains for a minute or two and leaves three files in `runs/mnist`: the record, a

@@ -63,6 +63,147 @@ SUBSET_SAMPLES = 1000
 EVALUATION_BATCH = 250
 
 
+def train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Data,
+    plan: Plan,
+    history: History,
+) -> Iterator[int]:
+    r"""## The loop
+
+    Train from the step after `history.step` to the last, and yield the number of each step when
+    it is done. `model` and `optimizer` are changed in place; what was measured is in `history`.
+    """
+    for step, batch in batches(plan, history.step, data.train_labels.device):
+        set_lr(optimizer, plan.lr_at(step))
+        # Gradients add up in PyTorch. Without this line every step would follow the sum of
+        # all the gradients so far.
+        optimizer.zero_grad()
+        # The network gives ten numbers for an image. `cross_entropy` makes probabilities of them
+        # by a softmax and returns the mean of $-\log p$ of the true digits: $\log 10 = 2.30$ for a
+        # network that knows nothing, 0 for one that is right and sure.
+        logits = model(data.train_images[batch])
+        loss = functional.cross_entropy(logits, data.train_labels[batch])
+        loss.backward()
+        history.add_loss(loss)
+        # The step itself. Every n-th is watched, and the others cost nothing extra.
+        if plan.measures(step):
+            row = measured_step(model, optimizer)
+            history.curves["train"].append(step, loss=history.take_mean_loss(), **row)
+        else:
+            optimizer.step()
+        if plan.checks(step):
+            check(model, data, history, step, whole=plan.evaluates(step))
+        history.step = step
+        yield step
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Write the learning rate where every optimizer of torch's form reads it: its groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def batches(plan: Plan, done: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
+    """Yield the number of every step after `done`, and the indices of its images.
+
+    The last batch of an epoch is short if the batch size does not divide the number of images. It
+    is used all the same: every image counts once in every epoch.
+    """
+    for step in range(done + 1, plan.total_steps + 1):
+        epoch, position = divmod(step - 1, plan.steps_per_epoch)
+        if position == 0 or step == done + 1:
+            order = shuffled(plan.samples, plan.seed, epoch).to(device)
+        yield step, order[position * plan.batch_size : (position + 1) * plan.batch_size]
+
+
+def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
+    """## The order of the images
+
+    Return the numbers from 0 to `samples - 1` in the random order of one epoch, int64, shape
+    `[samples]`.
+
+    The usual way is one generator that runs on from epoch to epoch. Then the order of the third
+    epoch depends on everything that drew a random number before it, and a run that starts again in
+    the middle has to replay all of that. Here each epoch has a generator of its own, and its order
+    is known without the epochs before. It is drawn on the CPU, so that a GPU sees the same batches.
+    """
+    # Python turns a text into a seed by a hash: neighbouring seeds and epochs have nothing
+    # in common, and seed 0 in epoch 1 is not seed 1 in epoch 0.
+    generator = torch.Generator().manual_seed(random.Random(f"{seed} {epoch}").getrandbits(63))
+    return torch.randperm(samples, generator=generator)
+
+
+def measured_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    r"""## A step that is watched
+
+    Do one step, and return the learning rate $\alpha_t$, the length of the gradient
+    $\lVert g_t \rVert$, and the length of the update $\lVert \theta_t - \theta_{t-1} \rVert$. Both
+    lengths run over all parameters as if they were one vector.
+
+    The two lengths side by side tell optimizers apart. SGD's update is $\alpha$ times the
+    gradient, so the curves have the same shape. Adam's hardly depends on the length of the
+    gradient: each parameter moves by about $\alpha$, whether its gradient is large or small.
+    """
+    parameters = list(model.parameters())
+    lr = float(optimizer.param_groups[0]["lr"])
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    gradient_norm = get_total_norm(gradients).item()
+    # The update is what the parameters have moved by, so a copy from before is needed.
+    before = [p.detach().clone() for p in parameters]
+    optimizer.step()
+    updates = [p.detach() - old for p, old in zip(parameters, before, strict=True)]
+    update_norm = get_total_norm(updates).item()
+    return {"lr": lr, "gradient_norm": gradient_norm, "update_norm": update_norm}
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """## Looking at the test images
+
+    Return the loss of every image, and 1 where the largest logit is that of the true label, else
+    0; two float32 tensors of shape `[images]`.
+
+    Nothing is learned here: no gradients are kept, and layers that behave differently in training
+    (dropout, batch normalisation) are told so. Afterwards the model is as it was.
+    """
+    was_training = model.training
+    model.eval()
+    losses, correct = [], []
+    parts = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
+    for some_images, some_labels in parts:
+        logits = model(some_images)
+        losses.append(functional.cross_entropy(logits, some_labels, reduction="none"))
+        correct.append((logits.argmax(dim=1) == some_labels).float())
+    model.train(was_training)
+    return torch.cat(losses), torch.cat(correct)
+
+
+def check(model: nn.Module, data: Data, history: History, step: int, *, whole: bool) -> None:
+    """Write down loss and accuracy on the subset, and on the whole test set if `whole`."""
+    stride = subset_stride(len(data.test_labels))
+    if whole:
+        losses, correct = evaluate(model, data.test_images, data.test_labels)
+        row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
+        history.curves["test"].append(step, **row)
+        # The subset is a part of what has just been seen.
+        losses, correct = losses[::stride], correct[::stride]
+    else:
+        losses, correct = evaluate(model, data.test_images[::stride], data.test_labels[::stride])
+    row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
+    history.curves["test_subset"].append(step, **row)
+
+
+def subset_stride(samples: int) -> int:
+    """Return the distance from one image of the subset to the next.
+
+    Not simply the first thousand: the first half of MNIST's test set was written by other people
+    than the second, and is easier.
+    """
+    return max(1, samples // SUBSET_SAMPLES)
+
+
 def linear(step: int, total_steps: int) -> float:
     r"""## How the learning rate falls
 
@@ -223,147 +364,6 @@ class History:
             self.curves[name].columns = {key: list(column) for key, column in columns.items()}
         self.loss_sum.copy_(state["loss_sum"])
         self.loss_count = state["loss_count"]
-
-
-def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
-    """## The order of the images
-
-    Return the numbers from 0 to `samples - 1` in the random order of one epoch, int64, shape
-    `[samples]`.
-
-    The usual way is one generator that runs on from epoch to epoch. Then the order of the third
-    epoch depends on everything that drew a random number before it, and a run that starts again in
-    the middle has to replay all of that. Here each epoch has a generator of its own, and its order
-    is known without the epochs before. It is drawn on the CPU, so that a GPU sees the same batches.
-    """
-    # Python turns a text into a seed by a hash: neighbouring seeds and epochs have nothing
-    # in common, and seed 0 in epoch 1 is not seed 1 in epoch 0.
-    generator = torch.Generator().manual_seed(random.Random(f"{seed} {epoch}").getrandbits(63))
-    return torch.randperm(samples, generator=generator)
-
-
-def batches(plan: Plan, done: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
-    """Yield the number of every step after `done`, and the indices of its images.
-
-    The last batch of an epoch is short if the batch size does not divide the number of images. It
-    is used all the same: every image counts once in every epoch.
-    """
-    for step in range(done + 1, plan.total_steps + 1):
-        epoch, position = divmod(step - 1, plan.steps_per_epoch)
-        if position == 0 or step == done + 1:
-            order = shuffled(plan.samples, plan.seed, epoch).to(device)
-        yield step, order[position * plan.batch_size : (position + 1) * plan.batch_size]
-
-
-def train(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    data: Data,
-    plan: Plan,
-    history: History,
-) -> Iterator[int]:
-    r"""## The loop
-
-    Train from the step after `history.step` to the last, and yield the number of each step when
-    it is done. `model` and `optimizer` are changed in place; what was measured is in `history`.
-    """
-    for step, batch in batches(plan, history.step, data.train_labels.device):
-        set_lr(optimizer, plan.lr_at(step))
-        # Gradients add up in PyTorch. Without this line every step would follow the sum of
-        # all the gradients so far.
-        optimizer.zero_grad()
-        # The network gives ten numbers for an image. `cross_entropy` makes probabilities of them
-        # by a softmax and returns the mean of $-\log p$ of the true digits: $\log 10 = 2.30$ for a
-        # network that knows nothing, 0 for one that is right and sure.
-        logits = model(data.train_images[batch])
-        loss = functional.cross_entropy(logits, data.train_labels[batch])
-        loss.backward()
-        history.add_loss(loss)
-        # The step itself. Every n-th is watched, and the others cost nothing extra.
-        if plan.measures(step):
-            row = measured_step(model, optimizer)
-            history.curves["train"].append(step, loss=history.take_mean_loss(), **row)
-        else:
-            optimizer.step()
-        if plan.checks(step):
-            check(model, data, history, step, whole=plan.evaluates(step))
-        history.step = step
-        yield step
-
-
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Write the learning rate where every optimizer of torch's form reads it: its groups."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-
-
-def measured_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    r"""## A step that is watched
-
-    Do one step, and return the learning rate $\alpha_t$, the length of the gradient
-    $\lVert g_t \rVert$, and the length of the update $\lVert \theta_t - \theta_{t-1} \rVert$. Both
-    lengths run over all parameters as if they were one vector.
-
-    The two lengths side by side tell optimizers apart. SGD's update is $\alpha$ times the
-    gradient, so the curves have the same shape. Adam's hardly depends on the length of the
-    gradient: each parameter moves by about $\alpha$, whether its gradient is large or small.
-    """
-    parameters = list(model.parameters())
-    lr = float(optimizer.param_groups[0]["lr"])
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    gradient_norm = get_total_norm(gradients).item()
-    # The update is what the parameters have moved by, so a copy from before is needed.
-    before = [p.detach().clone() for p in parameters]
-    optimizer.step()
-    updates = [p.detach() - old for p, old in zip(parameters, before, strict=True)]
-    update_norm = get_total_norm(updates).item()
-    return {"lr": lr, "gradient_norm": gradient_norm, "update_norm": update_norm}
-
-
-@torch.inference_mode()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """## Looking at the test images
-
-    Return the loss of every image, and 1 where the largest logit is that of the true label, else
-    0; two float32 tensors of shape `[images]`.
-
-    Nothing is learned here: no gradients are kept, and layers that behave differently in training
-    (dropout, batch normalisation) are told so. Afterwards the model is as it was.
-    """
-    was_training = model.training
-    model.eval()
-    losses, correct = [], []
-    parts = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
-    for some_images, some_labels in parts:
-        logits = model(some_images)
-        losses.append(functional.cross_entropy(logits, some_labels, reduction="none"))
-        correct.append((logits.argmax(dim=1) == some_labels).float())
-    model.train(was_training)
-    return torch.cat(losses), torch.cat(correct)
-
-
-def check(model: nn.Module, data: Data, history: History, step: int, *, whole: bool) -> None:
-    """Write down loss and accuracy on the subset, and on the whole test set if `whole`."""
-    stride = subset_stride(len(data.test_labels))
-    if whole:
-        losses, correct = evaluate(model, data.test_images, data.test_labels)
-        row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
-        history.curves["test"].append(step, **row)
-        # The subset is a part of what has just been seen.
-        losses, correct = losses[::stride], correct[::stride]
-    else:
-        losses, correct = evaluate(model, data.test_images[::stride], data.test_labels[::stride])
-    row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
-    history.curves["test_subset"].append(step, **row)
-
-
-def subset_stride(samples: int) -> int:
-    """Return the distance from one image of the subset to the next.
-
-    Not simply the first thousand: the first half of MNIST's test set was written by other people
-    than the second, and is easier.
-    """
-    return max(1, samples // SUBSET_SAMPLES)
 
 
 # ## What this loop does not do

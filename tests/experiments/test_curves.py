@@ -1,14 +1,19 @@
+import itertools
 import re
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiments.curves import (
+    DRAWN_POINTS,
     MOST_READINGS,
     PALETTE,
     group_by_seed,
     learning_curves,
     seed_bands,
+    thinned,
     to_page_svg,
     to_png,
     to_svg,
@@ -53,19 +58,31 @@ def test_configurations_of_one_optimizer_are_told_apart_by_what_differs():
 
 
 def test_the_band_reaches_from_the_least_to_the_greatest_seed_around_the_median():
-    runs = [make_record(seed=seed, value=value) for seed, value in enumerate([0.5, 0.1, 0.2])]
-    assert seed_bands(runs, "test", "loss")[0] == {
-        "step": 1,
-        "median": 0.2,
-        "low": 0.1,
-        "high": 0.5,
-    }
+    runs = [[(1, 0.5)], [(1, 0.1)], [(1, 0.2)]]
+    assert seed_bands(runs) == [{"step": 1, "median": 0.2, "low": 0.1, "high": 0.5}]
 
 
 def test_a_null_of_one_seed_leaves_the_others():
-    runs = [make_record(seed=0, value=None), make_record(seed=1, value=0.5)]
-    bands = seed_bands(runs, "train", "loss")
-    assert [band["median"] for band in bands] == [0.5] * 5
+    runs = [[(1, None), (2, None)], [(1, 0.5), (2, None)]]
+    assert [(band["step"], band["median"]) for band in seed_bands(runs)] == [(1, 0.5)]
+
+
+@given(st.integers(1, 300))
+def test_the_drawn_training_loss_has_few_points_each_the_mean_since_the_one_before(count):
+    points = [(10 * index, float(index)) for index in range(1, count + 1)]
+    drawn = thinned(points)
+    assert len(drawn) <= DRAWN_POINTS
+    assert drawn[0] == points[0]
+    assert drawn[-1][0] == points[-1][0]
+    steps = [0, *(step for step, _ in drawn)]
+    for (before, step), (_, value) in zip(itertools.pairwise(steps), drawn, strict=True):
+        # The mean of consecutive indices is that of the first and the last.
+        assert value == pytest.approx((before / 10 + 1 + step / 10) / 2)
+
+
+def test_a_mean_over_a_diverged_point_is_not_drawn():
+    assert thinned([(1, None)] * 3) == [(1, None)] * 3
+    assert all(value is None for _, value in thinned([(1, 0.5), (2, None)] * 150)[-20:])
 
 
 @pytest.mark.parametrize("value", [None, 0.0])
@@ -154,6 +171,7 @@ def test_values_can_be_read_from_invisible_strokes(page):
         assert 40 < len(readings) <= MOST_READINGS
         assert all(reading.get("opacity") == "0" for reading in readings)
         assert titles[-1].startswith(f"{name} at step {last}\nradam, t")
+        assert all("adam, test: " in title for title in titles[3:])
     assert "radam, train: 0.5" in page
     assert "adam, whole test set: 25.00 %" in page
 
