@@ -1,0 +1,117 @@
+"""What a step costs the first time: a compilation from nothing, and memory.
+
+Both are measured in a process of their own. A process that has compiled once keeps the compiler
+loaded, and one that was profiled stays slower: neither should touch the timing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch._dynamo.exc import TorchDynamoException
+from torch._dynamo.utils import counters
+
+from experiments.speed_lists import Shapes
+from experiments.speed_memory import peak_of_step
+from experiments.speed_ways import COMPILE, Subject, ways_of
+
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+FIRST_STEPS = 2
+LATER_STEPS = 5
+
+
+class FreshProcessError(Exception):
+    """The fresh process failed; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """A compilation that began with an empty cache.
+
+    * `seconds`: what the first two steps took
+    * `graphs`: graphs compiled in these two
+    * `graphs_later`: graphs compiled in five more steps, each with another learning rate
+    """
+
+    seconds: float
+    graphs: int
+    graphs_later: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure: the ways of an optimizer on tensors of these shapes."""
+
+    optimizer: str
+    ways: Sequence[str]
+    shapes: Shapes
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What was measured: the compilation, if a way is compiled, and bytes at the peak by way."""
+
+    compilation: Compilation | None
+    peaks: dict[str, int]
+
+
+def measure_fresh(request: Request, cache: Path) -> Fresh:
+    """Measure in a new process that keeps what it compiles in the empty folder `cache`.
+
+    Raises `FreshProcessError`.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(_measure, request, cache).result()
+        except BrokenProcessPool:
+            raise FreshProcessError(
+                "the process that measures memory was killed; is there too little of it?"
+            ) from None
+
+
+def graphs_compiled() -> int:
+    """Return how many graphs this process has compiled so far."""
+    return int(counters["stats"]["unique_graphs"])
+
+
+def _measure(request: Request, cache: Path) -> Fresh:
+    # Read at its first use; without it the profiler writes lines of its own to standard error.
+    os.environ["KINETO_LOG_LEVEL"] = "99"
+    os.environ[CACHE_VARIABLE] = str(cache)
+    torch.set_num_threads(request.threads)
+    compilation = _compile(request) if COMPILE in request.ways else None
+    makes, device = ways_of(request.optimizer), torch.device(request.device)
+    return Fresh(
+        compilation,
+        {name: peak_of_step(makes[name], request.shapes, device) for name in request.ways},
+    )
+
+
+def _compile(request: Request) -> Compilation:
+    make = ways_of(request.optimizer)[COMPILE]
+    subject = Subject(make, request.shapes, torch.device(request.device))
+    start = time.perf_counter()
+    try:
+        for _ in range(FIRST_STEPS):
+            subject.step()
+    except TorchDynamoException as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FreshProcessError(
+            f"torch.compile does not work here ({reason}); --no-compile leaves it out"
+        ) from None
+    seconds, graphs = time.perf_counter() - start, graphs_compiled()
+    for _ in range(LATER_STEPS):
+        subject.optimizer.param_groups[0]["lr"] *= 0.9
+        subject.step()
+    return Compilation(seconds, graphs, graphs_compiled() - graphs)

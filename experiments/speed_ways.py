@@ -1,0 +1,144 @@
+"""The ways of running one update rule that are timed against each other."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from experiments.speed_lists import Shapes, make_parameters
+from labml_nn_optim import get_optimizer
+
+PER_TENSOR = "per tensor"
+DEFAULT = "default"
+FLAT = "flat"
+COMPILE = "compile"
+COMPILE_FLAT = "compile + flat"
+TORCH_LOOP = "torch loop"
+TORCH_FOREACH = "torch foreach"
+TORCH_FUSED = "torch fused"
+LABML = "labml per tensor"
+
+TORCH_WAYS = (TORCH_LOOP, TORCH_FOREACH, TORCH_FUSED)
+OUR_WAYS = (PER_TENSOR, DEFAULT, FLAT, COMPILE, COMPILE_FLAT)
+COMPILED_WAYS = (COMPILE, COMPILE_FLAT)
+
+Make = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """The class of `torch.optim` that runs the same rule, and the options that make it so."""
+
+    kind: Callable[..., Optimizer]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def ways(self) -> dict[str, Make]:
+        """Return torch's ways of running the rule: those that the class has an argument for."""
+        flags = {TORCH_LOOP: {"foreach": False}, TORCH_FOREACH: {"foreach": True}}
+        if "fused" in inspect.signature(self.kind).parameters:
+            flags[TORCH_FUSED] = {"fused": True}
+        return {name: partial(self.kind, **self.options, **flag) for name, flag in flags.items()}
+
+
+COUNTERPARTS = {
+    "adam": Counterpart(torch.optim.Adam),
+    "amsgrad": Counterpart(torch.optim.Adam, {"amsgrad": True}),
+    "radam": Counterpart(torch.optim.RAdam),
+}
+"""What torch has, by the name of our file."""
+
+
+class LabmlAdam(Optimizer):
+    """Adam as labml's collection runs it: parameter by parameter, six operations each.
+
+    The step count is a plain integer, and a new tensor is made for the denominator twice.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    self._step_param(self.state[param], group, param.grad.data, param)
+
+    def _step_param(
+        self, state: dict[str, Any], group: dict[str, Any], grad: Tensor, param: nn.Parameter
+    ) -> None:
+        if not state:
+            state["step"] = 0
+            state["exp_avg"] = torch.zeros_like(param)
+            state["exp_avg_sq"] = torch.zeros_like(param)
+        exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
+        beta1, beta2 = group["betas"]
+        state["step"] += 1
+        exp_avg.mul_(beta1).add_(grad, alpha=1 - beta1)
+        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        bias_correction1 = 1 - beta1 ** state["step"]
+        bias_correction2 = 1 - beta2 ** state["step"]
+        denominator = (exp_avg_sq.sqrt() / math.sqrt(bias_correction2)).add_(group["eps"])
+        param.data.addcdiv_(exp_avg, denominator, value=-group["lr"] / bias_correction1)
+
+
+def ways_of(optimizer: str, *, compiled: bool = True) -> dict[str, Make]:
+    """Return all ways of running `optimizer`, a name of the registry, by their names.
+
+    * `compiled`: with those that go through `torch.compile`
+    """
+    kind = get_optimizer(optimizer)
+    ways: dict[str, Make] = {PER_TENSOR: partial(kind, per_tensor=True), DEFAULT: kind}
+    if kind.elementwise:
+        ways[FLAT] = partial(kind, flat=True)
+    if kind.elementwise and compiled:
+        ways[COMPILE] = partial(kind, compile=True)
+        ways[COMPILE_FLAT] = partial(kind, compile=True, flat=True)
+    if optimizer in COUNTERPARTS:
+        ways |= COUNTERPARTS[optimizer].ways()
+    if optimizer == "adam":
+        ways[LABML] = LabmlAdam
+    return ways
+
+
+class Subject:
+    """An optimizer with parameters of its own, ready to step."""
+
+    def __init__(self, make: Make, shapes: Shapes, device: torch.device) -> None:
+        self.parameters = make_parameters(shapes, device)
+        self.optimizer = make(self.parameters)
+        self.device = device
+
+    def step(self) -> None:
+        """Take one step, and wait until the device has done it."""
+        self.optimizer.step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def largest_difference(subjects: Iterable[Subject]) -> float:
+    """Return the largest difference between any subject's parameters and the first one's."""
+    first, *others = subjects
+    return max(
+        (
+            (theirs.detach() - ours.detach()).abs().max().item()
+            for other in others
+            for ours, theirs in zip(first.parameters, other.parameters, strict=True)
+        ),
+        default=0.0,
+    )
