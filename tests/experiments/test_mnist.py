@@ -1,12 +1,15 @@
 import json
 import re
 import signal
+import statistics
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
+import experiments.mnist
 from experiments import runner
 from experiments.cli import run_command
 from experiments.data import ROOT_VARIABLE
@@ -14,6 +17,8 @@ from experiments.mnist import Model, main
 from experiments.records import load, load_all
 from labml_nn_optim import optimizer_names
 from labml_nn_optim.registry import summary
+
+RESULTS = Path(__file__).parents[2] / "experiments" / "results"
 
 
 @pytest.fixture
@@ -345,13 +350,27 @@ def test_a_run_that_is_stopped_and_killed_and_resumed_ends_with_the_same_record(
     assert without_times(tmp_path / "broken") == without_times(tmp_path / "straight")
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted((runner.Path(__file__).parents[2] / "experiments" / "results").rglob("*.json")),
-    ids=lambda path: path.name,
-)
+@pytest.mark.parametrize("path", sorted(RESULTS.rglob("*.json")), ids=lambda path: path.name)
 def test_a_committed_record_is_valid_and_stands_under_its_own_name(path):
     record = load(path)
     assert path.name == record.file_name
-    assert path.parent.name == record.experiment
+    assert path.relative_to(RESULTS).parts[0] == record.experiment
+    assert record.data["name"] == "mnist"
     assert path.stat().st_size <= 30_000
+
+
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "radam"])
+def test_the_defaults_reach_98_9_percent_with_every_committed_seed(name):
+    runs = [run for run in load_all(RESULTS / "mnist") if run.optimizer == name]
+    assert len(runs) >= 3
+    assert all(run.final["test_accuracy"] >= 0.989 for run in runs)
+
+
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "radam"])
+def test_the_chapter_states_the_accuracies_of_the_committed_runs(name):
+    runs = [r for r in load_all(RESULTS / "mnist") if r.optimizer == name]
+    finals = sorted(100 * run.final["test_accuracy"] for run in runs)
+    first = statistics.median(100 * run.curves["test"]["accuracy"][0] for run in runs)
+    middle = statistics.median(finals)
+    row = f"| {middle:.2f} % ({finals[0]:.2f} to {finals[-1]:.2f}) | {first:.2f} % |"
+    assert row in experiments.mnist.__doc__
