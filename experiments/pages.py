@@ -47,7 +47,7 @@ class Plugin:
     def figures(self, chapter: Chapter) -> Iterable[Figure]:
         """Return the curves of the committed runs that the chapter is about, if there are any."""
         name = optimizer_name(chapter)
-        records = load_all(RESULTS)
+        records = committed_records()
         if name:
             records = runs_to_compare(records, name)
         elif chapter.module != EXPERIMENT:
@@ -88,6 +88,17 @@ def describe_state(numbers: float) -> str:
     plural = "number" if numbers == 1 else "numbers"
     size = f"{numbers * BYTES_OF_FLOAT32:.3g} bytes in float32"
     return f"{numbers:.3g} {plural} for each parameter ({size})"
+
+
+def committed_records() -> list[Record]:
+    """Return the records that the pages draw; unchanged files are read once."""
+    paths = sorted(RESULTS.glob("*.json"))
+    return list(_load(tuple((path, path.stat().st_mtime_ns) for path in paths)))
+
+
+@lru_cache(maxsize=4)
+def _load(versions: Sequence[tuple[Path, int]]) -> tuple[Record, ...]:
+    return tuple(load_all(versions[0][0].parent)) if versions else ()
 
 
 def runs_to_compare(records: Sequence[Record], name: str) -> list[Record]:

@@ -91,7 +91,8 @@ def opened(browser: Browser, address: str, width=1280, scheme="light", **options
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("requestfailed", lambda request: problems.append(request.url))
     page.on("request", lambda request: requests.append(request.url))
-    page.goto(address, wait_until="networkidle")
+    page.goto(address)
+    page.evaluate("document.fonts.ready.then(() => null)")
     yield page
     host = address.split("/")[2]
     assert problems == []
@@ -220,7 +221,9 @@ def test_a_page_reads_without_javascript(browser, fixture_site):
 
 def test_the_search_finds_a_method_and_leads_to_it(browser, fixture_site):
     with opened(browser, f"{fixture_site}") as page:
-        page.locator("[data-md-component=search-query]").fill("nesterov")
+        page.locator("[data-md-component=search-query]").focus()
+        page.get_by_text("Type to start searching").wait_for(state="attached")
+        page.keyboard.type("nesterov")
         result = page.locator(".md-search-result__link[href*='Momentum.nesterov']")
         result.first.wait_for(state="attached")
         assert "momentum/" in result.first.get_attribute("href")
