@@ -164,7 +164,7 @@ def _results(runs: Sequence[Record]) -> tuple[str, str, str]:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Markup:
-    head = ("Optimizer", "Learning rate", "Runs", "Test accuracy, median and range")
+    head = ("Optimizer", "Learning rate", "Runs", "Test accuracy")
     cells = Markup("").join(Markup("<th>{}</th>").format(name) for name in head)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
@@ -183,8 +183,8 @@ def _caption(records: Sequence[Record]) -> Markup:
     settings, environment = first.configuration, first.environment
     seeds = ", ".join(map(str, sorted({record.seed for record in records})))
     return Markup(
-        '<p class="curve-conditions">{:g} epochs of {}, {} images a step, {} learning rate; line and '
-        "band are median and range over the seeds {}. Run with torch {} on {}.</p>"
+        '<p class="curve-conditions">{:g} epochs of {}, {} images a step, {} learning rate. Medians '
+        "and ranges are over the seeds {}. Run with torch {} on {}.</p>"
     ).format(
         settings["epochs"],
         _data_name(first),

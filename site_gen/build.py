@@ -79,7 +79,7 @@ def resolved_configuration(settings: Settings, generated: Generated) -> str:
     resolved: dict[str, Any] = {
         "INHERIT": os.path.relpath(settings.file, build),
         "docs_dir": settings.pages.name,
-        "site_dir": os.path.relpath(settings.site, build),
+        "site_dir": "site",
         "hooks": [],
         "nav": generated.navigation,
         "extra_css": [*generated.styles, *options.get("extra_css", [])],

@@ -102,9 +102,9 @@ def opened(browser: Browser, address: str, width=1280, scheme="light", **options
 
 def pages(course_site: str, fixture_site: str) -> dict[str, str]:
     return {
-        "adam": f"{course_site}optimizers/adam/",
+        "adam": f"{course_site}optimizers/adam.html",
         "landing": course_site,
-        "notation": f"{course_site}notation/",
+        "notation": f"{course_site}notation.html",
         "fixture": f"{fixture_site}momentum/",
     }
 
