@@ -175,11 +175,12 @@ if __name__ == "__main__":
 #
 # - *The subset is not the test set.* Eight times an epoch the accuracy is taken on 1000 of the
 #   10,000 test images, for the line of the chart; the dots are the whole. At an accuracy of 99.3 % a
-#   thousand images decide it to about $\sqrt{0.993 \cdot 0.007 / 1000} = 0.26$ points, so the line
-#   may end a little above or below the last dot. The number that counts is the dot's.
-# - *Another number of threads gives other last digits.* Sums are split differently, rounding
-#   differs, and after a few hundred steps the runs are different runs of the same kind. The record
-#   names the number of threads; `--threads` sets it.
+#   thousand images decide it to about $\sqrt{0.993 \cdot 0.007 / 1000} = 0.0026$, a quarter of a
+#   point, so the line may end a little above or below the last dot. The number that counts is the
+#   dot's.
+# - *Another number of threads gives other numbers.* Sums are split differently and rounded
+#   differently, and such differences grow from step to step. The record names the number of
+#   threads; `--threads` sets it.
 # - *Training longer is another experiment.* The learning rate falls over the whole length, so
 #   the first three of ten epochs are not a run of three epochs.
 #
