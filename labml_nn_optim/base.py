@@ -50,7 +50,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import torch
@@ -204,22 +203,25 @@ class GenericAdaptiveOptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for index, group in enumerate(self.param_groups):
-            params = [param for param in group["params"] if param.grad is not None]
-            self._check_gradients([param.grad for param in params])
-            plan = self._plan(index, group, params)
+            plan = self._plan(index, group, self._active(index, group))
             plan.take_gradients()
             for cohort in plan.cohorts:
                 self._run(group, cohort)
         return loss
 
     # ## What the base class does with it
-    def _check_gradients(self, grads: Sequence[Any]) -> None:
-        layouts = set(map(attrgetter("layout"), grads)) - {torch.strided}
+    def _active(self, index: int, group: Mapping[str, Any]) -> Sequence[Tensor]:
+        plan = self._plans.get(index)
+        if plan is not None and plan.owns_gradients_of(group["params"]):
+            return plan.params
+        params = [param for param in group["params"] if param.grad is not None]
+        layouts = {param.grad.layout for param in params} - {torch.strided}
         if layouts:
             raise ValueError(
                 f"{type(self).__name__} takes dense gradients, got {layouts.pop()}; "
                 "build the embedding with sparse=False"
             )
+        return params
 
     def _plan(self, index: int, group: Mapping[str, Any], params: Sequence[Tensor]) -> Plan:
         # A plan is used as long as it holds. Small parameters are packed only once the same ones have

@@ -20,6 +20,7 @@ the rule and the result is rounded back, while the state is float32 throughout.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -288,6 +289,10 @@ class FlatBuffers:
         self.param.grad.zero_()
         for param, view in zip(self.params, self.grads, strict=True):
             param.grad = None if param.grad is None else view
+
+    def has_gradients(self) -> bool:
+        """Whether every gradient lives in the buffer."""
+        return all(map(operator.is_, map(operator.attrgetter("grad"), self.params), self.grads))
 
     def take_gradients(self) -> None:
         """Let every gradient live in the buffer, where the next backward pass adds to it."""

@@ -147,10 +147,19 @@ class Plan:
         names = set(self.own[0]).intersection(*self.own) if self.own else set()
         self.entries = {name: list(map(operator.itemgetter(name), self.own)) for name in names}
 
+    def owns_gradients_of(self, params: Sequence[Tensor]) -> bool:
+        """Whether the gradients of `params` live in flat buffers, every one of them."""
+        return (
+            len(params) == sum(len(flat.params) for flat in self.flat)
+            and self.is_for(params)
+            and all(flat.has_gradients() for flat in self.flat)
+        )
+
     def take_gradients(self) -> None:
         """Bring all gradients of flat buffers into them."""
         for flat in self.flat:
-            flat.take_gradients()
+            if not flat.has_gradients():
+                flat.take_gradients()
 
     def is_for(self, params: Sequence[Tensor]) -> bool:
         """Whether the plan was made for these very parameters."""
