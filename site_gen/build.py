@@ -52,7 +52,7 @@ def generate(settings: Settings) -> Generated:
     if str(settings.root) not in sys.path:
         sys.path.insert(0, str(settings.root))
     plugins = load_plugins(settings.plugins)
-    course = Course(_chapters(settings), settings)
+    course = Course(read_chapters(settings), settings)
     files: dict[str, bytes] = {}
     for chapter in course.chapters.values():
         files[f"{chapter.name}.md"] = page(chapter, course, plugins).encode()
@@ -130,7 +130,8 @@ def mkdocs_errors(level: int = logging.WARNING) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _chapters(settings: Settings) -> list[Chapter]:
+def read_chapters(settings: Settings) -> list[Chapter]:
+    """Read every chapter of the course. Raises SiteError."""
     required = settings.require_front_matter
     chapters = [
         load(path, name, ".".join(_module(path, source.path)), required)

@@ -17,6 +17,7 @@ from site_gen.sections import Line, Prose, Section, Source, parse, read
 ANCHOR_WORDS = 6
 CONTENTS = "container_contents_open"
 HEADING = re.compile(r"#{1,6} ")
+LINE_ANCHOR = re.compile(r"line-\d+")
 RESERVED_ANCHORS = ("chapter-title", "references")
 
 
@@ -186,8 +187,8 @@ def _take_headings(taken: dict[str, int], piece: ParsedProse, path: Path) -> Non
 
 
 def _take(taken: dict[str, int], anchor: str, line: int, path: Path) -> None:
-    if anchor in taken:
-        first = f"line {taken[anchor]}" if taken[anchor] else "the page itself"
+    if anchor in taken or LINE_ANCHOR.fullmatch(anchor):
+        first = f"line {taken[anchor]}" if taken.get(anchor) else "the page itself"
         raise SiteError(path, line, f"anchor {anchor!r} stands twice (first: {first})")
     taken[anchor] = line
 

@@ -38,6 +38,8 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (SiteError, PluginError, BuildError) as error:
         raise OneLine(str(error)) from None
+    except OSError as error:
+        raise OneLine(f"{error.filename}: {error.strerror}") from None
 
 
 def _tells_errors(command: Callable[Parameters, None]) -> Callable[Parameters, None]:

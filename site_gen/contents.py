@@ -24,8 +24,11 @@ def contents(course: Course, seen_from: Chapter, references: References) -> str:
 def _item(course: Course, chapter: Chapter, seen_from: Chapter, references: References) -> str:
     address = escape(course.address(chapter, "", seen_from))
     number = escape(course.place(chapter) or "")
-    summary = chapter.front_matter.summary
-    text = f"<p>{prose.inline(summary, chapter.path, 1, references)}</p>" if summary else ""
+    front = chapter.front_matter
+    text = ""
+    if front.summary:
+        summary = prose.inline(front.summary, chapter.path, front.line("summary"), references)
+        text = f"<p>{summary}</p>"
     return (
         f'<li><span class="lit-number">{number}</span>'
         f'<div><a href="{address}">{escape(chapter.title)}</a>{text}</div></li>'

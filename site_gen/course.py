@@ -129,7 +129,7 @@ class Course:
             yield Part(None, "More", tuple(rest))
 
     def _put(self, chapter: Chapter, placed: dict[int, dict[int, Chapter]]) -> None:
-        line = chapter.front_matter.place_line
+        line = chapter.front_matter.line("chapter")
         number, position = chapter.front_matter.place or (0, 0)
         if number not in self.settings.parts:
             message = f"there is no part {number}; add it to 'parts' in {self.settings.file.name}"

@@ -1,7 +1,8 @@
 """The facts at the head of a chapter: YAML between `---` lines."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from site_gen.errors import SiteError
@@ -63,16 +64,23 @@ class Verification:
 
 @dataclass(frozen=True)
 class FrontMatter:
-    """What a chapter says of itself. `place` is (part, position in the part)."""
+    """What a chapter says of itself. `place` is (part, position in the part).
+
+    `lines` holds the line of every key, for errors.
+    """
 
     title: str | None = None
     summary: str | None = None
     papers: tuple[Paper, ...] = ()
     place: tuple[int, int] | None = None
-    place_line: int = 1
     needs: tuple[Text, ...] = ()
     symbols: tuple[Symbol, ...] = ()
     verified_against: Verification | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line(self, key: str) -> int:
+        """Return the line that `key` stands on, 1 where it is missing."""
+        return self.lines.get(key, 1)
 
 
 def split_front_matter(
@@ -98,10 +106,10 @@ def _read(fields: Fields) -> FrontMatter:
         summary=fields.text("summary"),
         papers=tuple(_paper(item) for item in fields.tables("paper")),
         place=_place(fields),
-        place_line=fields.key_lines.get("chapter", fields.line),
         needs=tuple(fields.texts("needs")),
         symbols=_symbols(fields),
         verified_against=_verification(fields),
+        lines=fields.key_lines,
     )
 
 

@@ -4,7 +4,6 @@ The page is one block of raw HTML in a Markdown file. Python-Markdown passes suc
 as it is, apart from tabs and lines of blanks; `content` writes those as character references.
 """
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -16,17 +15,15 @@ from markupsafe import Markup
 
 from site_gen import prose
 from site_gen.bibtex import bibtex
+from site_gen.card import card
 from site_gen.chapters import Block, Chapter
 from site_gen.course import LANDING, Course
 from site_gen.errors import SiteError
 from site_gen.highlight import python_lines
 from site_gen.links import PageReferences
-from site_gen.mathml import MathError, to_mathml
-from site_gen.plugins import Fact, Figure, Plugin, blaming
+from site_gen.plugins import Figure, Plugin, blaming, check_html
 
 TEMPLATES = Path(__file__).parent / "templates"
-UNSAFE_ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base)\b", re.I)
-EVENT_HANDLER = re.compile(r"<[^>]*\s(on\w+)\s*=", re.I)
 ENCODED = {"\n": "&#10;", "\t": "&#9;", "\x0c": "\u240c"}
 ENCODED |= {chr(code): chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t\x0c"}
 ENCODING = str.maketrans(ENCODED)
@@ -62,7 +59,7 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
         part_address=_part_address(chapter, course),
         place=course.place(chapter),
         summary=Markup(_inline(front.summary, chapter, references)) if front.summary else None,
-        facts=_facts(chapter, course, plugins),
+        facts=card(chapter, course, plugins),
         blocks=_blocks(chapter, course),
         figures=_figures(chapter, plugins),
         papers=[(paper, bibtex(paper)) for paper in front.papers],
@@ -107,62 +104,8 @@ def _part_address(chapter: Chapter, course: Course) -> str | None:
 
 
 def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
-    return prose.inline(text, chapter.path, 1, references)
-
-
-def _facts(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Fact]:
-    """Return the lines of the card."""
-    front = chapter.front_matter
-    facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in front.papers]
-    if front.needs:
-        links = (_chapter_link(need.value, course, chapter) for need in front.needs)
-        facts.append(Fact("Read first", Markup(", ").join(links)))
-    if front.symbols:
-        facts.append(Fact("Symbols", _symbols(chapter)))
-    for plugin in plugins:
-        with blaming(plugin, chapter):
-            facts += plugin.facts(chapter)
-    if front.verified_against:
-        verified = front.verified_against
-        value = Markup("<code>{}</code>, largest difference {}").format(
-            verified.implementation, verified.difference
-        )
-        facts.append(Fact("Verified against", value))
-    if chapter.source:
-        facts.append(Fact("Source", _source_link(chapter, course)))
-    for fact in facts:
-        _check_html(fact.value, chapter)
-    return facts
-
-
-def _paper(title: str, year: int, link: str) -> Markup:
-    return Markup('<a href="{}">{}</a> ({})').format(link, title, year)
-
-
-def _chapter_link(name: str, course: Course, chapter: Chapter) -> Markup:
-    other = course.chapters[name]
-    return Markup('<a href="{}">{}</a>').format(course.address(other, "", chapter), other.title)
-
-
-def _symbols(chapter: Chapter) -> Markup:
-    items = []
-    for symbol in chapter.front_matter.symbols:
-        try:
-            formula = Markup(to_mathml(symbol.tex, display=False))
-        except MathError as error:
-            message = f"symbol {symbol.tex!r} does not parse: {error}"
-            raise SiteError(chapter.path, symbol.line, message) from None
-        items.append(Markup("<span>{} <code>{}</code></span>").format(formula, symbol.identifier))
-    return Markup(" ").join(items)
-
-
-def _source_link(chapter: Chapter, course: Course) -> Markup:
-    root, url = course.settings.root, course.settings.source_url
-    path = chapter.path.relative_to(root) if chapter.path.is_relative_to(root) else chapter.path
-    if url:
-        return Markup('<a href="{}">{}</a>').format(f"{url}/{path.as_posix()}", path.as_posix())
-    address = course.relative(course.asset(chapter.path) or "", chapter)
-    return Markup('<a href="{}" download>{}</a>').format(address, path.as_posix())
+    line = chapter.front_matter.line("summary")
+    return prose.inline(text, chapter.path, line, references)
 
 
 def _blocks(chapter: Chapter, course: Course) -> list[ShownBlock]:
@@ -191,14 +134,5 @@ def _figures(chapter: Chapter, plugins: tuple[Plugin, ...]) -> list[Figure]:
                 chapter.path, 1, f"figure {figure.title!r}: anchor {figure.anchor!r} is taken"
             )
         taken.add(figure.anchor)
-        _check_html(figure.html, chapter)
+        check_html(figure.html, chapter)
     return figures
-
-
-def _check_html(html: str | Markup, chapter: Chapter) -> None:
-    """Raise SiteError for HTML from a plugin that could run or fetch something."""
-    if isinstance(html, Markup) and (
-        found := UNSAFE_ELEMENT.search(html) or EVENT_HANDLER.search(html)
-    ):
-        message = f"a plugin must not put {found[1]!r} on the page; scripts are assets"
-        raise SiteError(chapter.path, 1, message)

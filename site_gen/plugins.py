@@ -1,6 +1,7 @@
 """How a course adds what is its own to the pages: facts, figures, scripts and styles."""
 
 import importlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from typing import Protocol, runtime_checkable
 from markupsafe import Markup
 
 from site_gen.chapters import Chapter
-from site_gen.errors import shown
+from site_gen.errors import SiteError, shown
+
+UNSAFE_ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base)\b", re.I)
+EVENT_HANDLER = re.compile(r"<[^>]*\s(on\w+)\s*=", re.I)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,15 @@ def blaming(plugin: Plugin, chapter: Chapter) -> Iterator[None]:
         name = type(plugin).__module__
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         raise PluginError(f"{shown(chapter.path)}:1: plugin {name}: {what}") from error
+
+
+def check_html(html: str | Markup, chapter: Chapter) -> None:
+    """Raise SiteError for HTML from a plugin that could run or fetch something."""
+    if isinstance(html, Markup) and (
+        found := UNSAFE_ELEMENT.search(html) or EVENT_HANDLER.search(html)
+    ):
+        message = f"a plugin must not put {found[1]!r} on the page; scripts are assets"
+        raise SiteError(chapter.path, 1, message)
 
 
 @lru_cache(maxsize=16)

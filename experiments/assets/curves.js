@@ -6,7 +6,8 @@ for (const chart of document.querySelectorAll(".curves")) {
   chart.after(values);
   chart.addEventListener("pointerover", (event) => {
     const reading = event.target.closest(".curve-reading");
-    if (reading) values.textContent = reading.querySelector("title").textContent;
+    if (!reading) return;
+    values.textContent = reading.querySelector("title").textContent.split("\n").join(" · ");
   });
   chart.addEventListener("pointerleave", () => {
     values.textContent = "";

@@ -229,6 +229,22 @@ def test_the_search_finds_a_method_and_leads_to_it(browser, fixture_site):
         assert "momentum/" in result.first.get_attribute("href")
 
 
+def test_a_value_of_a_curve_is_read_out_below_the_chart(browser, course_site):
+    with opened(browser, f"{course_site}optimizers/adam.html") as page:
+        reading = page.locator(".curve-reading").nth(5)
+        box = reading.evaluate(
+            """(element) => {
+              element.scrollIntoView({ block: "center" });
+              const { x, y, width, height } = element.getBoundingClientRect();
+              return [x + width / 2, y + height / 2];
+            }"""
+        )
+        page.mouse.move(*box)
+        title = reading.evaluate("(element) => element.querySelector('title').textContent")
+        assert page.locator(".curve-values").first.inner_text() == title.replace("\n", " · ")
+        assert reading.evaluate("(element) => Number(getComputedStyle(element).opacity)") > 0
+
+
 CONTRASTS = """() => {
   const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
   const background = (e) => {

@@ -185,6 +185,11 @@ def test_a_folder_with_files_of_others_is_not_touched(course):
     ]
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(course):
+    course.write("build", "a file where a folder should be")
+    assert_one_line_error(run(course, "generate"), "build/pages: Not a directory")
+
+
 def test_the_command_line_builds_and_says_where(course):
     result = run(course, "build")
     assert result.returncode == 0, result.stderr

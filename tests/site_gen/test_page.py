@@ -181,7 +181,7 @@ def test_plugins_add_facts_and_figures():
     assert "<dt>A &lt;b&gt;</dt><dd>1 &lt; 2</dd>" in html
     assert "<dt>C</dt><dd><b>d</b></dd>" in html
     assert "<dt>Module</dt><dd>rules.new</dd>" in html
-    assert html.index('<section class="lit-figure" id="curves">') > html.index('id="line-1"')
+    assert html.index('<section class="lit-figure" id="curves"') > html.index('id="line-1"')
     assert "<path d='M0 0'/>" in html
 
 
