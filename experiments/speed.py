@@ -28,7 +28,7 @@ import torch
 from tqdm import tqdm
 
 from experiments.cli import run_command
-from experiments.data import data_root, load_mnist
+from experiments.data import ROOT_VARIABLE, Data, DataNotFoundError, data_root, load_mnist
 from experiments.environment import choose_device, describe_environment
 from experiments.mnist import MNIST
 from experiments.optimizers import choose_optimizer
@@ -222,25 +222,39 @@ def run(options: Options) -> None:
     choice = choose_optimizer(options.optimizer or "adam", None, ())
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
+    case = (
+        HarnessCase(choice, MNIST.make_model, _mnist(device), device, _say)
+        if options.harness
+        else None
+    )
     environment = describe_environment(device) | waiting_policy()
     click.echo(", ".join(f"{name} {value}" for name, value in environment.items()))
-    names = options.lists or DEFAULT_LISTS[device.type]
     harness: HarnessFigures | None = None
     lists: list[ListFigures] = []
-    if options.harness:
-        data = load_mnist(data_root()).to(device)
-        case = HarnessCase(choice, MNIST.make_model, data, device, _say)
+    if case is not None:
         harness = measure_harness(case, Budget(options.rounds, SECONDS_OF_HARNESS))
         click.echo(f"\n{harness_table(harness)}")
-    elif options.every:
-        for name in names:
-            lists += _overview(parameter_list(name), device, options)
     else:
-        for name in names:
-            lists.append(_whole(choice.name, parameter_list(name), device, options))
+        for name in options.lists or DEFAULT_LISTS[device.type]:
+            parameters = parameter_list(name)
+            if options.every:
+                lists += _overview(parameters, device, options)
+            else:
+                lists.append(_whole(choice.name, parameters, device, options))
     if options.json_path is not None:
         save_figures(options.json_path, environment, lists, harness)
         click.echo(f"\nfigures {options.json_path}")
+
+
+def _mnist(device: torch.device) -> Data:
+    root = data_root()
+    try:
+        return load_mnist(root).to(device)
+    except DataNotFoundError:
+        raise click.ClickException(
+            f"--harness trains on MNIST, which is neither in {root} nor within reach of a "
+            f"download; set {ROOT_VARIABLE} to a folder that holds MNIST/raw"
+        ) from None
 
 
 def waiting_policy() -> dict[str, str]:

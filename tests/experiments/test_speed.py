@@ -1,0 +1,505 @@
+import gc
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from experiments import speed, speed_ways
+from experiments.cli import run_command
+from experiments.data import ROOT_VARIABLE
+from experiments.optimizers import choose_optimizer
+from experiments.speed import (
+    Budget,
+    Timed,
+    Timings,
+    burst,
+    compiler_cache,
+    interleave,
+    main,
+    measure_harness,
+    measure_list,
+    time_ways,
+)
+from experiments.speed_bars import Bar, limits_of_ratios
+from experiments.speed_cli import Options
+from experiments.speed_figures import list_figures
+from experiments.speed_fresh import (
+    CACHE_VARIABLE,
+    Compilation,
+    Fresh,
+    FreshProcessError,
+    Request,
+    measure_fresh,
+)
+from experiments.speed_harness import HarnessCase
+from experiments.speed_lists import ParameterList, make_parameters, parameter_list
+from experiments.speed_memory import peak_of_step
+from experiments.speed_report import harness_table, list_table, overview_table, save_figures
+from experiments.speed_ways import ways_of
+from labml_nn_optim import GenericAdaptiveOptimizer, optimizer_names
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+SHAPES = [(64, 3, 3), (40_000,), (7,), (1,), (31, 33)]
+SMALL = ParameterList("tiny", "five small tensors", SHAPES)
+ADAM_WAYS = [
+    *("per tensor", "default", "flat", "compile", "compile + flat"),
+    *("torch loop", "torch foreach", "torch fused", "labml per tensor"),
+]
+NO_OPTIONS = Options(
+    optimizer=None,
+    every=False,
+    harness=False,
+    lists=None,
+    rounds=2,
+    threads=1,
+    device="cpu",
+    compiled=True,
+    json_path=None,
+)
+
+
+class Clock:
+    """Stands in for `time.perf_counter`; a step that takes a while moves it on."""
+
+    def __init__(self, *durations):
+        self.now = 100.0
+        self.durations = list(durations)
+
+    def __call__(self):
+        return self.now
+
+    def step(self):
+        self.now += self.durations.pop(0)
+
+
+@pytest.fixture(scope="module")
+def adam_figures():
+    """All that is measured of Adam, on a few small tensors."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with compiler_cache() as cache:
+        figures = measure_list("adam", SMALL, CPU, NO_OPTIONS, cache)
+    torch.set_num_threads(threads)
+    return figures
+
+
+@pytest.fixture
+def small_lists(monkeypatch):
+    """Let every list be one of a few small tensors."""
+    monkeypatch.setattr(speed, "parameter_list", lambda name: SMALL)
+
+
+def timed(rounds):
+    timings = Timings(list(rounds))
+    timings.rounds.update(rounds)
+    return Timed(timings, steps=10, difference=1e-7, graphs=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "elements"),
+    [
+        ("resnet18", 62, 11_689_512),
+        ("vit-s", 152, 22_050_664),
+        ("vit-b", 152, 86_567_656),
+        ("tiny", 1000, 1_000_000),
+    ],
+)
+def test_the_lists_are_those_of_the_models(name, tensors, elements):
+    parameters = parameter_list(name)
+    assert len(parameters.shapes) == tensors
+    assert parameters.elements == elements
+    assert f"{tensors} tensors, {elements / 1e6:.2f} M parameters" in str(parameters)
+
+
+def test_every_row_gets_the_same_values_in_tensors_of_its_own():
+    first, second = (make_parameters(SHAPES, CPU) for _ in range(2))
+    assert [tuple(parameter.shape) for parameter in first] == SHAPES
+    for mine, yours in zip(first, second, strict=True):
+        assert torch.equal(mine, yours)
+        assert torch.equal(mine.grad, yours.grad)
+        assert not torch.equal(mine, mine.grad)
+        storages = {each.data_ptr() for each in (mine, yours, mine.grad, yours.grad)}
+        assert len(storages) == 4
+
+
+def test_ways_are_ours_then_those_that_torch_has_then_labmls():
+    assert list(ways_of("adam")) == ADAM_WAYS
+    assert list(ways_of("amsgrad")) == ADAM_WAYS[:-1]
+    assert list(ways_of("radam")) == ADAM_WAYS[:-2]
+    assert list(ways_of("radam", compiled=False)) == [
+        *("per tensor", "default", "flat", "torch loop", "torch foreach")
+    ]
+
+
+def test_a_rule_that_needs_whole_tensors_is_neither_flattened_nor_compiled(monkeypatch):
+    class Whole(GenericAdaptiveOptimizer):
+        elementwise = False
+
+    monkeypatch.setattr(speed_ways, "get_optimizer", lambda name: Whole)
+    assert list(ways_of("whole")) == ["per tensor", "default"]
+
+
+@pytest.mark.parametrize("name", optimizer_names())
+def test_all_ways_that_are_not_compiled_give_the_same_parameters(name):
+    makes = ways_of(name, compiled=False)
+    result = time_ways(makes, SHAPES, CPU, Budget(2, 0))
+    assert result.steps == 13
+    assert result.difference < 1e-5
+
+
+def test_the_difference_tells_when_a_way_runs_another_rule():
+    makes = {"adam": torch.optim.Adam, "other": partial(torch.optim.Adam, betas=(0.5, 0.9))}
+    slower = {"adam": torch.optim.Adam, "other": partial(torch.optim.Adam, lr=2e-3)}
+    assert time_ways(makes, SHAPES, CPU, Budget(2, 0)).difference < 1e-5
+    moved = time_ways(slower, SHAPES, CPU, Budget(2, 0)).difference
+    assert moved == pytest.approx(13 * 1e-3, rel=0.01)
+
+
+def test_the_first_step_of_a_burst_is_not_counted(monkeypatch):
+    clock = Clock(50, 1, 2, 4, 8)
+    monkeypatch.setattr(speed.time, "perf_counter", clock)
+    assert burst(clock.step) == 3
+    assert clock.durations == []
+
+
+def test_every_round_calls_every_run_once_in_changing_order_without_garbage_collection():
+    calls = []
+
+    def run(name):
+        calls.append(name)
+        assert not gc.isenabled()
+        return float(len(calls))
+
+    names = ["a", "b", "c", "d"]
+    timings = interleave({name: partial(run, name) for name in names}, Budget(6, 0))
+    assert gc.isenabled()
+    rounds = [calls[start : start + 4] for start in range(0, 24, 4)]
+    assert len(calls) == 24
+    assert all(sorted(each) == names for each in rounds)
+    assert len(set(map(tuple, rounds))) > 2
+    assert len(timings) == 6
+    for name in names:
+        expected = [index + 1.0 for index, called in enumerate(calls) if called == name]
+        assert timings.rounds[name] == expected
+
+
+def test_garbage_collection_is_back_after_an_error():
+    def fail():
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interleave({"a": fail}, Budget(1, 0))
+    assert gc.isenabled()
+
+
+def test_without_a_number_of_rounds_time_decides_but_five_are_made(monkeypatch):
+    def count(seconds_a_round):
+        clock = Clock(*[seconds_a_round] * 100)
+        monkeypatch.setattr(speed.time, "perf_counter", clock)
+        return len(interleave({"a": lambda: clock.step() or 1.0}, Budget(None, 20)))
+
+    assert count(1) == 20
+    assert count(0.5) == 40
+    assert count(10) == 5
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_the_rounds():
+    timings = timed({"own": [1.0, 9.0, 30.0], "other": [2.0, 3.0, 40.0]}).timings
+    assert timings.median("own") == 9.0
+    assert timings.ratio("own", "other") == 0.75
+    assert timings.ratio("other", "own") == pytest.approx(4 / 3)
+
+
+def test_the_spread_is_the_distance_of_the_quartiles_over_the_median():
+    assert timed({"own": [1.0, 2.0, 3.0, 4.0, 5.0]}).timings.spread("own") == pytest.approx(2 / 3)
+    assert timed({"own": [4.0, 4.0]}).timings.spread("own") == 0.0
+
+
+def test_rows_of_a_noisy_machine_are_marked():
+    quiet = [1.0, 1.1, 1.0, 1.05]
+    noisy = [1.0, 3.0, 2.0, 1.0]
+    figures = list_figures("adam", SMALL, timed({"default": noisy, "torch loop": quiet}), "cpu")
+    lines = list_table(figures).splitlines()
+    assert [line for line in lines if line.startswith("default ") and "~1500.00" in line]
+    assert [line for line in lines if line.startswith("torch loop") and " 1025.00" in line]
+    assert "~ noisy" in lines[-1]
+    calm = list_figures("adam", SMALL, timed({"default": quiet, "torch loop": quiet}), "cpu")
+    assert "~" not in list_table(calm)
+
+
+def test_the_bars_of_adam_on_a_cpu():
+    def adam(list_name):
+        return limits_of_ratios("adam", list_name, "cpu", has_fused=True)
+
+    by_pair = {
+        ("default", "torch loop"): (0.6, 0.95, 0.18),
+        ("default", "torch foreach"): (0.6, 0.6, 0.25),
+        ("compile", "torch fused"): (1.0, 1.0, 0.5),
+        ("compile + flat", "torch fused"): (0.9, 0.95, 0.1),
+    }
+    for index, name in enumerate(("resnet18", "vit-s", "tiny")):
+        assert adam(name) == {pair: limits[index] for pair, limits in by_pair.items()}
+    assert adam("vit-b") == {}
+
+
+def test_the_bars_of_a_rule_without_a_fused_kernel_are_against_the_best_of_torch():
+    pair = ("compile", "torch's best")
+    for name, limit in {"resnet18": 0.45, "vit-s": 0.45, "tiny": 0.3}.items():
+        assert limits_of_ratios("radam", name, "cpu", has_fused=False) == {pair: limit}
+    on_gpu = limits_of_ratios("radam", "vit-b", "cuda", has_fused=False)
+    assert on_gpu == {("default", "torch foreach"): 1.0, pair: 0.5}
+    assert limits_of_ratios("adam", "vit-b", "cuda", has_fused=True) == {
+        ("default", "torch foreach"): 1.0,
+        ("compile", "torch fused"): 1.0,
+    }
+    assert limits_of_ratios("amsgrad", "tiny", "cpu", has_fused=True) == {}
+
+
+def test_a_bar_is_reached_by_the_figure_as_it_is_printed():
+    assert Bar("a / b", 0.6, 0.6049).reached
+    assert not Bar("a / b", 0.6, 0.6051).reached
+    assert not Bar("graphs", 0, 1, digits=0).reached
+
+
+def test_a_missed_bar_is_called_missed():
+    rounds = {"torch loop": [2.0, 2.0], "torch foreach": [1.0, 1.0], "compile": [0.4, 0.4]}
+    table = list_table(list_figures("radam", SMALL, timed(rounds), "cpu"))
+    (line,) = [line for line in table.splitlines() if line.startswith("compile / torch foreach")]
+    assert line.split()[4:] == ["0.30", "0.40", "missed"]
+    rounds["compile"] = [0.25, 0.25]
+    table = list_table(list_figures("radam", SMALL, timed(rounds), "cpu"))
+    assert "missed" not in table
+
+
+def test_memory_is_relative_to_the_default_of_torch_and_the_hungriest_row_counts():
+    rounds = {name: [1.0, 1.0] for name in ("default", "flat", "torch loop", "torch foreach")}
+    peaks = {"default": 110, "flat": 120, "torch loop": 100, "torch foreach": 150}
+    fresh = Fresh(Compilation(16.04, graphs=1, graphs_later=2), peaks)
+    on_cpu = list_figures("adam", SMALL, timed(rounds), "cpu", fresh)
+    bars = {bar.label: bar for bar in on_cpu.bars}
+    assert bars["most memory: flat / torch loop"] == Bar(
+        "most memory: flat / torch loop", 1.05, 1.2
+    )
+    assert bars["seconds to compile from nothing"].limit == 15
+    assert not bars["seconds to compile from nothing"].reached
+    on_gpu = list_figures("adam", SMALL, timed(rounds), "cuda", fresh)
+    assert on_gpu.ways["flat"].memory_ratio == 0.8
+    assert on_gpu.compared_with == ["torch foreach", "torch loop"]
+
+
+class Hungry(Optimizer):
+    """Keeps 4,000 bytes, and needs 8,000 and then 12,000 more within a step."""
+
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    def step(self, closure=None):
+        if not self.state:
+            self.state["kept"] = torch.zeros(1000)
+        first = torch.zeros(2000)
+        del first
+        torch.zeros(3000)
+
+
+def test_memory_counts_what_is_kept_and_the_peak_of_what_is_not():
+    assert peak_of_step(Hungry, [(500,), (20, 30)], CPU) == 16_000
+
+
+def test_memory_does_not_count_storage_that_takes_the_place_of_the_parameters():
+    shapes = [(1000,), (2000,)]
+    makes = ways_of("adam", compiled=False)
+    state = 2 * 4 * 3000
+    assert state <= peak_of_step(makes["torch fused"], shapes, CPU) < state + 200
+    temporary = 4 * 3000
+    flat = peak_of_step(makes["flat"], shapes, CPU)
+    assert state + temporary <= flat < state + temporary + 200
+
+
+@pytest.mark.slow
+def test_the_table_of_adam_holds_every_row_and_every_bar(adam_figures):
+    assert list(adam_figures.ways) == ADAM_WAYS
+    lines = list_table(adam_figures).splitlines()
+    assert lines[0].startswith("adam, five small tensors: 5 tensors, 0.04 M parameters; 2 rounds")
+    assert lines[1].split("  ")[-2:] == ["memory, MB", "/ torch loop"]
+    for number, name in enumerate(ADAM_WAYS):
+        assert lines[2 + number].startswith(name + " ")
+        cells = lines[2 + number].removeprefix(name).split()
+        assert len(cells) == 7
+        assert all(float(cell.removeprefix("~")) >= 0 for cell in cells)
+    for label, limit in {
+        "default / torch loop": "0.18",
+        "default / torch foreach": "0.25",
+        "compile / torch fused": "0.50",
+        "compile + flat / torch fused": "0.10",
+        "seconds to compile from nothing": "15.0",
+        "graphs compiled after the second step": "0",
+        "most memory": "1.05",
+    }.items():
+        (line,) = [line for line in lines if line.startswith(label)]
+        assert limit in line.split()
+
+
+@pytest.mark.slow
+def test_compiled_rows_give_the_same_parameters_and_compile_nothing_later(adam_figures):
+    assert adam_figures.steps == 13
+    assert adam_figures.largest_difference < 1e-5
+    assert adam_figures.graphs_while_timing == 0
+    compilation = adam_figures.compilation
+    assert compilation.graphs >= 1
+    assert compilation.graphs_later == 0
+    assert compilation.seconds > 1
+
+
+@pytest.mark.slow
+def test_memory_of_every_row_is_at_least_the_two_moments(adam_figures):
+    moments = 2 * 4 * SMALL.elements
+    for way in adam_figures.ways.values():
+        assert moments <= way.peak_bytes < 3 * moments
+
+
+@pytest.mark.slow
+def test_a_saved_file_holds_the_figures_and_where_they_were_measured(adam_figures, tmp_path):
+    path = tmp_path / "figures.json"
+    save_figures(path, {"processor": "a model"}, [adam_figures], None)
+    fields = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert fields["environment"] == {"processor": "a model"}
+    assert fields["harness"] is None
+    (each,) = fields["lists"]
+    assert set(each["ways"]) == set(ADAM_WAYS)
+    way = each["ways"]["compile"]
+    assert len(way["rounds_milliseconds"]) == each["rounds"] == 2
+    assert way["milliseconds"] == pytest.approx(sum(way["rounds_milliseconds"]) / 2)
+    assert set(way["ratios"]) == {"torch loop", "torch foreach", "torch fused"}
+    assert {"label", "limit", "measured", "digits"} == set(each["bars"][0])
+    assert each["compilation"]["graphs"] >= 1
+
+
+@pytest.mark.slow
+def test_a_compiler_that_does_not_work_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    request = Request("adam", ("compile",), [(10,)], "cpu", 1)
+    with pytest.raises(FreshProcessError, match="--no-compile leaves it out") as raised:
+        measure_fresh(request, tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_compiler_gets_a_folder_that_does_not_stay(monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, "before")
+    with compiler_cache() as folder:
+        assert os.environ[CACHE_VARIABLE] == str(folder)
+        assert list(folder.iterdir()) == []
+        (folder / "kernel").touch()
+    assert not folder.exists()
+    assert os.environ[CACHE_VARIABLE] == "before"
+    monkeypatch.delenv(CACHE_VARIABLE)
+    with compiler_cache():
+        pass
+    assert CACHE_VARIABLE not in os.environ
+
+
+def test_the_overview_has_every_optimizer_against_the_default_and_the_best_of_torch(
+    small_lists, capfd
+):
+    arguments = ["--all", "--no-compile", "--lists", "tiny", "--rounds", "2", "--threads", "1"]
+    assert run_command(main, arguments) == 0
+    out = capfd.readouterr().out
+    for name in optimizer_names():
+        rows = [line.split() for line in out.splitlines() if line.startswith(f"{name} ")]
+        assert rows[0][3:5] == ["torch", "loop"]
+        assert all(row[2] == "-" and row[-1] == "-" for row in rows)
+
+
+def test_an_optimizer_that_torch_lacks_is_compared_with_our_own_per_tensor_way():
+    rounds = {"per tensor": [4.0, 4.0], "default": [2.0, 2.0], "compile": [1.0, 1.0]}
+    figures = list_figures("lion", SMALL, timed(rounds), "cpu")
+    assert [bar.label for bar in figures.bars] == ["graphs compiled after the second step"]
+    table = overview_table([figures])
+    row = table.splitlines()[2].split()
+    assert row == ["lion", "2000.00", "1000.00", "per", "tensor", "4000.00", "0.50", "0.25"]
+
+
+def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
+    case = HarnessCase(
+        choose_optimizer("adam", 0.1, ()),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 3)),
+        small_data,
+        CPU,
+        notice=pytest.fail,
+        epochs=2,
+        batch_size=7,
+    )
+    figures = measure_harness(case, Budget(2, 0))
+    assert figures.rounds == 2
+    (accuracy,) = figures.accuracies
+    bare, harnessed = figures.seconds.values()
+    assert 0 < bare < harnessed
+    assert figures.bar.limit == 1.10
+    table = harness_table(figures)
+    assert f"all trainings end with a test accuracy of {accuracy:.2%}" in table
+    assert "with the harness / bare loop" in table
+    assert "1.10" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--optimizer", "adm"], "'adm'; the nearest are adam"),
+        (["--lists", "resnet"], "'resnet' is no list; the lists are resnet18, vit-s, vit-b, tiny"),
+        (["--lists", ""], "'' is no list"),
+        (["--rounds", "1"], "1 is not in the range x>=2"),
+        (["--threads", "100000"], "100000 is not in the range"),
+        (["--threads", "0"], "0 is not in the range"),
+        (["--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
+        (["--all", "--optimizer", "adam"], "--all measures every optimizer; leave out --optimizer"),
+        (["--all", "--harness"], "--all measures every optimizer; leave out --harness"),
+        (["--harness", "--lists", "tiny"], "--harness trains on MNIST; leave out --lists"),
+        (["--json", "no-such-folder/figures.json"], "there is no folder no-such-folder"),
+        (["--json", "."], "'.' is a directory"),
+        (["--frobnicate"], "No such option"),
+    ],
+)
+def test_bad_arguments_give_one_line(arguments, message, capfd):
+    assert run_command(main, arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert captured.err.startswith("error: ")
+    assert message in captured.err
+
+
+def test_a_harness_without_data_gives_one_line(offline, monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
+    assert run_command(main, ["--harness"]) == 1
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert f"neither in {tmp_path} nor within reach of a download" in captured.err
+
+
+def test_a_command_that_fails_leaves_the_file_of_an_earlier_one(tmp_path, capfd):
+    path = tmp_path / "figures.json"
+    path.write_text("before")
+    assert run_command(main, ["--optimizer", "adm", "--json", str(path)]) == 2
+    assert path.read_text() == "before"
+
+
+def test_the_module_runs_as_a_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.speed", "--rounds", "0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: Invalid value for '--rounds': 0 is not in the range x>=2."
+    ]
