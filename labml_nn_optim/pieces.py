@@ -10,7 +10,7 @@ needs: [plan]
 
 `exp_avg.lerp_(grad, 0.1)` means the same for a matrix, for a slice of it, for a row of a hundred biases
 and, with a little help, for a list of tensors. A piece uses that. It lays its tensors out for the rule
-(`load`) and takes the result back (`store`), and five kinds of piece serve every optimizer.
+(`load`) and takes the result back (`store`), and four kinds of piece serve every optimizer.
 
 Two conversions happen here as well, so that no rule has to think of them. A complex tensor is seen as a
 real one with one more dimension. A half-precision parameter and its gradient are brought to float32 for

@@ -57,10 +57,11 @@ def summary(name: str) -> str:
     """
     stem = _find(name)
     tree = ast.parse((_FOLDER / f"{stem}.py").read_text(encoding="utf-8"))
-    match = re.search(r"^summary:\s*(.+)$", ast.get_docstring(tree) or "", re.MULTILINE)
+    docstring = ast.get_docstring(tree) or ""
+    match = re.search(r"^summary:(?: >-?$)?(.+(?:\n +.+)*)", docstring, re.MULTILINE)
     if match is None:
         raise ValueError(f"optimizers/{stem}.py has no summary in its front matter")
-    return match[1].strip().strip("\"'")
+    return " ".join(match[1].split()).strip("\"'")
 
 
 def _plain(name: str) -> str:
