@@ -207,17 +207,16 @@ class GenericAdaptiveOptimizer(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for index, group in enumerate(self.param_groups):
-            plan = self._plan(index, group, self._active(index, group))
-            plan.take_gradients()
+            plan = self._plans.get(index)
+            if plan is None or not plan.owns_gradients_of(group["params"], self.state):
+                plan = self._plan(index, group, self._active(group))
+                plan.take_gradients()
             for cohort in plan.cohorts:
                 self._run(group, cohort)
         return loss
 
     # ## What the base class does with it
-    def _active(self, index: int, group: Mapping[str, Any]) -> Sequence[Tensor]:
-        plan = self._plans.get(index)
-        if plan is not None and plan.owns_gradients_of(group["params"]):
-            return plan.params
+    def _active(self, group: Mapping[str, Any]) -> list[Tensor]:
         params = [param for param in group["params"] if param.grad is not None]
         layouts = {param.grad.layout for param in params} - {torch.strided}
         if layouts:

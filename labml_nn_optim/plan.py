@@ -26,6 +26,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -144,15 +145,17 @@ class Plan:
         self.pointers = [param.data_ptr() for param in self.params]
         self.states = list(state.values())
         self.own = [state[param] for param in self.params]
-        names = set(self.own[0]).intersection(*self.own) if self.own else set()
-        self.entries = {name: list(map(operator.itemgetter(name), self.own)) for name in names}
+        self.entries = list(_values(self.own))
 
-    def owns_gradients_of(self, params: Sequence[Tensor]) -> bool:
-        """Whether the gradients of `params` live in flat buffers, every one of them."""
+    def owns_gradients_of(
+        self, params: Sequence[Tensor], state: Mapping[Tensor, dict[str, Any]]
+    ) -> bool:
+        """Whether the plan holds and all gradients of `params` live in its flat buffers."""
         return (
             len(params) == sum(len(flat.params) for flat in self.flat)
             and self.is_for(params)
             and all(flat.has_gradients() for flat in self.flat)
+            and self.holds(state)
         )
 
     def take_gradients(self) -> None:
@@ -170,12 +173,13 @@ class Plan:
         return (
             _same(state.values(), self.states)
             and list(map(Tensor.data_ptr, self.params)) == self.pointers
-            and all(
-                _same(map(operator.itemgetter(name), self.own), values)
-                for name, values in self.entries.items()
-            )
+            and _same(_values(self.own), self.entries)
             and all(cohort.untouched() for cohort in self.cohorts)
         )
+
+
+def _values(states: Iterable[dict[str, Any]]) -> Iterable[Any]:
+    return chain.from_iterable(map(dict.values, states))
 
 
 def _same(left: Iterable[Any], right: Sequence[Any]) -> bool:
