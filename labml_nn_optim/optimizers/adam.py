@@ -118,8 +118,8 @@ Multiply the loss by 1000: $m$ grows by 1000, $\sqrt{v}$ too, and the path stays
 $\varepsilon$ is small beside $\sqrt{v}$.
 That holds for each parameter by itself, which is also the limit of the idea.
 Turn the bowl above by 45 degrees, with its starting point, so that no axis is steep and none shallow.
-Gradient descent takes the same 232 steps. Adam with $\alpha = 0.1$ now takes 406, with $\alpha = 0.03$
-1144.
+Gradient descent takes the same 232 steps. Adam takes 406 with $\alpha = 0.1$, and 1144 steps with
+$\alpha = 0.03$.
 Dividing by a number for each parameter repairs scales along the axes only.
 
 Nor is it sure to arrive. On some problems Adam walks away from the best point for good:
@@ -226,7 +226,7 @@ class Adam(GenericAdaptiveOptimizer):
         r"""Move one parameter, or a piece that holds many."""
         beta1, beta2 = group["betas"]
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
-        # It shrinks $\theta$, or adds to $g$ if it is coupled: see
+        # Decay shrinks $\theta$, or adds to $g$ if it is coupled: see
         # [Weight decay](weight_decay.py).
         grad = self.weight_decay(param, grad, group)
         # $m_t = m_{t-1} + (1 - \beta_1)(g_t - m_{t-1})$, the running average as one interpolation.
