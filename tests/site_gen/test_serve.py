@@ -11,7 +11,8 @@ import pytest
 
 from tests.site_gen.modules import ROOT
 
-PATIENCE_SECONDS = 30
+# A busy machine may be slow; a server that hangs is still found out.
+PATIENCE_SECONDS = 120
 
 
 def free_port() -> int:
@@ -38,11 +39,12 @@ def served(course):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=10) as answer:
             return answer.read().decode()
 
-    with contextlib.suppress(OSError):
+    try:
         wait_until(lambda: get(""))
-    yield course, get, log.read_text, process
-    process.kill()
-    process.wait()
+        yield course, get, log.read_text, process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def wait_until(condition) -> None:
