@@ -6,13 +6,14 @@ loaded, and one that was profiled stays slower: neither should touch the timing.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
@@ -71,13 +72,42 @@ def measure_fresh(request: Request, cache: Path) -> Fresh:
     Raises `FreshProcessError`.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(_measure, request, cache).result()
-        except BrokenProcessPool:
-            raise FreshProcessError(
-                "the process that measures memory was killed; is there too little of it?"
-            ) from None
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(request, cache, sender), daemon=True)
+    with _interrupts_ignored():
+        process.start()
+    sender.close()
+    try:
+        answer: Fresh | FreshProcessError = receiver.recv()
+        process.join()
+    except EOFError:
+        process.join()
+        raise FreshProcessError(
+            f"the process that measures memory ended with status {process.exitcode}; "
+            "is there too little memory?"
+        ) from None
+    finally:
+        process.kill()
+    if isinstance(answer, FreshProcessError):
+        raise answer
+    return answer
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a process that is started meanwhile ignore Ctrl-C, which reaches all of a terminal's."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _send(request: Request, cache: Path, sender: Connection) -> None:
+    try:
+        sender.send(_measure(request, cache))
+    except FreshProcessError as error:
+        sender.send(error)
 
 
 def graphs_compiled() -> int:

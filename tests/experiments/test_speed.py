@@ -1,8 +1,10 @@
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -503,3 +505,33 @@ def test_the_module_runs_as_a_program():
     assert done.stderr.splitlines() == [
         "error: Invalid value for '--rounds': 0 is not in the range x>=2."
     ]
+
+
+def test_a_fresh_process_that_dies_is_told_of(tmp_path):
+    request = Request("adam", ("default",), [(10,)], "cpu", threads=-1)
+    with pytest.raises(FreshProcessError, match="ended with status 1; is there too little memory"):
+        measure_fresh(request, tmp_path)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_with_one_line():
+    """The whole process group gets the signal, as from a terminal."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "experiments.speed", "--lists", "resnet18", "--threads", "1"],
+        cwd=ROOT,
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        first = process.stderr.readline()
+        assert "in a fresh process" in first
+        time.sleep(2)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert errors.strip() == "error: interrupted"
