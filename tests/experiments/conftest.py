@@ -39,6 +39,8 @@ def offline(monkeypatch):
     for variable in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    # urllib keeps the first opener it makes, and that one its proxies.
+    monkeypatch.setattr("urllib.request._opener", None)
 
 
 @pytest.fixture
