@@ -306,7 +306,7 @@ def measure_list(
     Memory is what a step needs beyond parameters and gradients, at its peak: the state, what the
     optimizer keeps besides, and temporaries. torch's loop makes a denominator for one tensor at a
     time. `foreach` makes them for all tensors at once, and takes 140 MB on ResNet-18 where the loop
-    takes 112. In pieces it is 96.
+    takes 112. In pieces it is 97.
     """
     makes = ways_of(optimizer, compiled=options.compiled)
     _say(f"{optimizer}, {parameters.title}: memory and compilation, in a fresh process")
