@@ -24,7 +24,7 @@ WAYS: dict[str, dict[str, bool]] = {
     "compile_flat": {"compile": True, "flat": True},
 }
 # Cut into two parts, into one, packed, of one element, of none, laid out in another order.
-SHAPES: list[tuple[int, ...]] = [(1100, 1000), (200, 170), (30, 20), (), (1,), (0, 3), (7,)]
+SHAPES: list[tuple[int, ...]] = [(700, 800), (200, 170), (30, 20), (), (1,), (0, 3), (7,)]
 
 
 def vectors(name: str) -> dict[str, Any]:
