@@ -48,12 +48,12 @@ of two runs:
 |---|---|---|---|
 | default / torch's loop | 0.70, 0.72 | 0.86, 0.83 | 0.17, 0.17 |
 | default / torch's foreach | 0.48, 0.43 | 0.41, 0.39 | 0.23, 0.23 |
-| compiled / torch's fused | 1.07, 1.08 | 1.09, 1.07 | 0.75, 0.54 |
-| compiled and flat / torch's fused | 0.89, 0.93 | 0.95, 0.93 | 0.16, 0.10 |
+| compiled / torch's fused | 1.07, 1.08 | 1.09, 1.07 | 0.75, 0.51 |
+| compiled and flat / torch's fused | 0.89, 0.93 | 0.95, 0.93 | 0.16, 0.09 |
 
 Two runs agree within 0.05. A difference between two ways that is smaller than that has not been
 shown. The exception stands in the last column: torch's fused step over a thousand tensors takes 5.4 to
-5.8 ms in some processes and 8.3 in others, and we do not know why. Ours took 4.3 to 4.7 ms compiled and
+5.8 ms in some processes and 8.3 in others, and we do not know why. Ours took 4.1 to 4.7 ms compiled and
 0.8 to 1.0 compiled and flat in both kinds.
 
 The three lists ask for different things. ResNet-18 has few tensors, and most of its 11.7 million
