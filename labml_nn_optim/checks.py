@@ -12,7 +12,7 @@ No exception, no warning: after one step every weight is NaN, and the message, i
 the loss. A learning rate of $-0.001$ is worse: it climbs, slowly, and looks like a bad seed.
 
 Both are typed in one place, when the optimizer is made. That is where they are easy to refuse.
-The three checks here do it in one line each, and every optimizer calls them from
+The checks here do it in one line each, and every optimizer calls them from
 [check_group](base.py#GenericAdaptiveOptimizer.check_group), so that groups added later pass through
 them as well.
 """
@@ -20,35 +20,72 @@ them as well.
 from __future__ import annotations
 
 import math
+import numbers
+from collections.abc import Collection
 from typing import Any
 
 import torch
 
-__all__ = ["is_zero", "require_flag", "require_fractions", "require_number"]
+__all__ = [
+    "is_zero",
+    "require_choice",
+    "require_count",
+    "require_flag",
+    "require_fractions",
+    "require_number",
+]
 
 
 def require_number(
-    name: str, value: Any, *, minimum: float | None = 0.0, below: float | None = None
+    name: str,
+    value: Any,
+    *,
+    minimum: float | None = 0.0,
+    above: float | None = None,
+    maximum: float | None = None,
+    below: float | None = None,
 ) -> None:
     """Raise unless `value` is a finite real number, or a one-element tensor, within bounds.
 
     Raises:
         TypeError: `value` is no number.
-        ValueError: `value` is NaN, infinite, under `minimum`, or not under `below`.
+        ValueError: `value` is NaN, infinite, under `minimum`, not over `above`, over `maximum`, or not
+            under `below`.
     """
-    allowed = "a finite number"
-    if minimum is not None:
-        allowed += f" >= {minimum:g}"
-    if below is not None:
-        allowed += f" and < {below:g}"
+    bounds = {">": above, ">=": None if above is not None else minimum, "<=": maximum, "<": below}
+    named = [f"{sign} {bound:g}" for sign, bound in bounds.items() if bound is not None]
+    allowed = " ".join(["a finite number", " and ".join(named)]).strip()
     is_tensor = isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex()
     if isinstance(value, bool) or not (is_tensor or isinstance(value, int | float)):
         raise TypeError(f"{name} must be {allowed}, got {value!r}")
     number = float(value)
-    too_small = minimum is not None and number < minimum
-    too_large = below is not None and number >= below
-    if not math.isfinite(number) or too_small or too_large:
+    within = {
+        ">": above is None or number > above,
+        ">=": above is not None or minimum is None or number >= minimum,
+        "<=": maximum is None or number <= maximum,
+        "<": below is None or number < below,
+    }
+    if not math.isfinite(number) or not all(within.values()):
         raise ValueError(f"{name} must be {allowed}, got {number!r}")
+
+
+def require_count(name: str, value: Any, minimum: int = 0) -> None:
+    """Raise unless `value` is a whole number, at least `minimum`.
+
+    Raises:
+        TypeError: `value` is no whole number; `2.0` is none.
+        ValueError: it is under `minimum`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number >= {minimum}, got {value!r}")
+    if int(value) < minimum:
+        raise ValueError(f"{name} must be a whole number >= {minimum}, got {value!r}")
+
+
+def require_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raise `ValueError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def require_fractions(name: str, value: Any, length: int) -> None:

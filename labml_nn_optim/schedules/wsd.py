@@ -1,0 +1,67 @@
+r"""
+---
+title: Warm-up, stable, decay
+summary: The rate stays at its peak for most of the run and falls at the end, so that the end can be decided late.
+chapter: "9.9"
+needs: [schedules/warmup]
+symbols:
+  t: step
+  T: total_steps
+  W: warmup
+  D: decay
+---
+
+# (prose to come)
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from labml_nn_optim.schedules.warmup import WarmupDecaySchedule, length, require_length
+
+__all__ = ["TriStageSchedule", "WSDSchedule"]
+
+
+class WSDSchedule(WarmupDecaySchedule):
+    """A warm-up, then `max_value`, then a decay over the last steps of the run.
+
+    - `decay_steps`, or `decay_percent`: the length of the decay in steps, or as a fraction of the run,
+      0.2 if neither is given
+    """
+
+    max_value: float = 1.0
+    decay_steps: int | None = field(default=None, kw_only=True)
+    decay_percent: float | None = field(default=None, kw_only=True)
+    tail: str = field(default="1-sqrt", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.decay_steps is self.decay_percent is None:
+            object.__setattr__(self, "decay_percent", 0.2)
+        super().__post_init__()
+        require_length(self, "decay")
+
+    def _get_value_after(self, step: float, steps: float, warmup: float) -> float:
+        decay = length(self, "decay", steps + warmup)
+        if decay > steps:
+            raise ValueError(
+                f"decay_steps must be at most the {steps!r} steps after the warm-up, got {decay!r}"
+            )
+        return self._fall(self.max_value, max(0, step - (steps - decay)), decay)
+
+
+class TriStageSchedule(WSDSchedule):
+    """From a hundredth up a line, hold, then down an exponential to a hundredth.
+
+    - `start_value`, `end_value`: a hundredth of `max_value` if not given
+    """
+
+    start_value: float = field(default=None, kw_only=True)  # type: ignore[assignment]
+    end_value: float = field(default=None, kw_only=True)  # type: ignore[assignment]
+    tail: str = field(default="exponential", kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("start_value", "end_value"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, self.max_value / 100)
+        super().__post_init__()
