@@ -281,7 +281,8 @@ class Scheduler(LRScheduler):
     def _scaled(self, value: float, group: dict[str, Any]) -> float:
         scale: float = group.get(f"{self.key}_scale", 1.0)
         if self.mode == "relative":
-            return group[self._initial_key] * value / self.reference * scale
+            own: float = group[self._initial_key]
+            return own * value / self.reference * scale
         if self._floor is None:
             return value * scale
         height = (value - self._floor) / (self.reference - self._floor)
@@ -351,8 +352,9 @@ class Scheduler(LRScheduler):
     @property
     def _planned(self) -> ScheduleBase:
         """The schedule without a decay that was started on the way."""
-        is_cooling = self._cooldown is not None and isinstance(self.schedule, CooldownSchedule)
-        return self.schedule.schedule if is_cooling else self.schedule
+        if self._cooldown is not None and isinstance(self.schedule, CooldownSchedule):
+            return self.schedule.schedule
+        return self.schedule
 
     # ## What others ask
     def get(self) -> list[float | None]:

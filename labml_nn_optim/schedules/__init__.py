@@ -105,10 +105,7 @@ from labml_nn_optim.schedules.warmup import (
     WarmupDecaySchedule,
     WarmupSchedule,
 )
-from labml_nn_optim.schedules.wsd import (
-    TriStageSchedule,
-    WSDSchedule,
-)
+from labml_nn_optim.schedules.wsd import LateDecaySchedule, TriStageSchedule, WSDSchedule
 
 __all__ = [
     "CONVENTIONS",
@@ -139,6 +136,7 @@ __all__ = [
     "InterpolationSchedule",
     "InverseSqrtSchedule",
     "InverseTimeSchedule",
+    "LateDecaySchedule",
     "LinearDecreasingSchedule",
     "LinearDecreasingScheduleConfig",
     "LinearIncreasingSchedule",

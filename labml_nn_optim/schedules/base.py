@@ -158,6 +158,14 @@ class ScheduleBase(metaclass=Record):
 
         return SequenceSchedule((self, following), (after,))
 
+    def start_decay(
+        self, at: int, steps: int, end_value: float = 0.0, tail: str = "linear"
+    ) -> ScheduleBase:
+        """Return this schedule up to step `at`, and from there a decay from whatever it has."""
+        from labml_nn_optim.schedules.infinite import CooldownSchedule
+
+        return CooldownSchedule(self, at, steps, end_value=end_value, tail=tail)
+
     def scale(self, factor: float) -> ScheduleBase:
         """Return this schedule with every value multiplied by `factor`."""
         from labml_nn_optim.schedules.combinators import ScaledSchedule

@@ -18,24 +18,28 @@ from dataclasses import field
 from labml_nn_optim.checks import require_count, require_number
 from labml_nn_optim.schedules.combinators import WrapperSchedule
 from labml_nn_optim.schedules.ramp import ShapedSchedule, descend, require_shape
-from labml_nn_optim.schedules.warmup import WarmupSchedule, length, require_length
+from labml_nn_optim.schedules.warmup import length, require_length
+from labml_nn_optim.schedules.wsd import LateDecaySchedule
 
 __all__ = ["CooldownSchedule", "InfiniteSchedule"]
 
 
-class InfiniteSchedule(WarmupSchedule):
-    """A warm-up to `max_value`, a first decay to `constant_value`, and no end.
+class InfiniteSchedule(LateDecaySchedule):
+    """A warm-up to `max_value`, a first decay to `constant_value`, and no end unless one is asked for.
 
     - `constant_value`: at most `max_value`
     - `cooldown_steps`, or `cooldown_percent`: the length of the first decay in steps, or as a fraction
       of the run
     - `cooldown_shape`: its [shape](ramp.py#RampSchedule)
+    - `decay_steps`, `decay_percent`, `tail`, `end_value`: as in [WSDSchedule](wsd.py#WSDSchedule), but
+      there is no decay at the end unless its length is given
     """
 
     constant_value: float = field(kw_only=True)
     cooldown_steps: int | None = field(default=None, kw_only=True)
     cooldown_percent: float | None = field(default=None, kw_only=True)
     cooldown_shape: str = field(default="cosine", kw_only=True)
+    tail: str = field(default="linear", kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,16 +49,11 @@ class InfiniteSchedule(WarmupSchedule):
 
     @property
     def needs_total_steps(self) -> bool:
-        """Whether something is a fraction of the run."""
-        lengths = (self.warmup_percent, self.cooldown_percent)
-        return self._is_placed or any(each is not None for each in lengths)
+        """Whether something ends with the run, or is a fraction of it."""
+        return super().needs_total_steps or self.cooldown_percent is not None
 
-    def _get_value_after(self, step: float, steps: float, warmup: float) -> float:
-        cooldown = (
-            length(self, "cooldown", steps + warmup)
-            if self.needs_total_steps
-            else self.cooldown_steps or 0
-        )
+    def _get_value_before_decay(self, step: float, steps: float, warmup: float) -> float:
+        cooldown = length(self, "cooldown", steps + warmup)
         progress = 1.0 if step >= cooldown else step / cooldown
         return descend(self.max_value, self.constant_value, progress, self.cooldown_shape)
 

@@ -72,7 +72,7 @@ def length(owner: ScheduleBase, name: str, total_steps: float) -> float:
     """Return `<name>_steps`, or `<name>_percent` of the run to the nearest step, or 0."""
     steps, percent = getattr(owner, f"{name}_steps"), getattr(owner, f"{name}_percent")
     if percent is not None:
-        return int(round(percent * total_steps))
+        steps = round(percent * total_steps)
     return steps or 0
 
 
