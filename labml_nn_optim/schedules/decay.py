@@ -149,8 +149,8 @@ class ExponentialSchedule(ScheduleBase):
 
     $$v = v_\text{start}\, \gamma^{t / n}$$
 
-    - `factor`: $\gamma$, above 0
-    - `steps`: $n$, at least 1
+    - `factor`: $\gamma$, at least 0
+    - `steps`: $n$, above 0
     - `staircase`: whether the exponent is rounded down
     - `end_value`: the floor, 0 for none
     """
@@ -166,7 +166,7 @@ class ExponentialSchedule(ScheduleBase):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number("start_value", self.start_value)
-        require_number("factor", self.factor, above=0.0)
+        require_number("factor", self.factor)
         require_number("steps", self.steps, above=0.0)
         require_number("end_value", self.end_value)
         require_flag("staircase", self.staircase)

@@ -1,0 +1,245 @@
+r"""
+---
+title: Schedulers of schedulers
+summary: One scheduler after the other, several multiplied, or one scaled for each group; a part is a plan and never steps by itself.
+chapter: "9.17"
+needs: [schedulers/named, schedules/combinators]
+symbols:
+  t: last_epoch
+---
+
+# (prose to come)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, ClassVar
+
+from torch.optim.optimizer import Optimizer
+
+from labml_nn_optim.schedulers.named import (
+    LearningRate,
+    NamedScheduler,
+    WeightDecayRate,
+)
+from labml_nn_optim.schedulers.scheduler import Tags
+from labml_nn_optim.schedules.base import ScheduleBase
+from labml_nn_optim.schedules.combinators import ProductSchedule, SequenceSchedule
+
+__all__ = [
+    "ChainedLR",
+    "ChainedScheduler",
+    "ChainedWD",
+    "ScalePerParamLR",
+    "ScalePerParamWD",
+    "SequentialLR",
+    "SequentialWD",
+]
+
+
+class CompositeScheduler(NamedScheduler):
+    """A scheduler made from others, of the same optimizer, entry and tags.
+
+    It takes over their schedules. They are not stepped any more.
+    """
+
+    def _parts(self, name: str, parts: Any) -> list[NamedScheduler]:
+        """Return `parts` as a list; raise unless they are schedulers that belong together.
+
+        Raises:
+            TypeError: they are no list of schedulers.
+            ValueError: there are none, or they write to different places.
+        """
+        if isinstance(parts, str) or not isinstance(parts, Sequence):
+            raise TypeError(f"{name} must be a list of schedulers, got {parts!r}")
+        if not parts:
+            raise ValueError(f"{name} must be a list of at least one scheduler, got []")
+        for index, part in enumerate(parts):
+            if not isinstance(part, NamedScheduler):
+                raise TypeError(f"{name}[{index}] must be a scheduler, got {part!r}")
+            if isinstance(part, ScalePerParamScheduler):
+                raise ValueError(
+                    f"{name}[{index}] must not scale; scale what is made from the parts"
+                )
+            if part.key != self.param_group_key:
+                raise ValueError(
+                    f"{name}[{index}] must write {self.param_group_key}, got one of {part.key}"
+                )
+            if part.optimizer is not parts[0].optimizer:
+                raise ValueError(f"{name}[{index}] must have the optimizer of the others")
+            if part.param_group_tags != parts[0].param_group_tags:
+                raise ValueError(
+                    f"{name}[{index}] must have the tags of {name}[0], "
+                    f"{shown(parts[0].param_group_tags)}, got {shown(part.param_group_tags)}"
+                )
+        return list(parts)
+
+    def _tags(self, parts: Sequence[NamedScheduler], own: Tags) -> Tags:
+        """Return the tags of the parts, or `own` if these have none."""
+        theirs = parts[0].param_group_tags
+        if own is None:
+            return theirs
+        if theirs is not None:
+            raise ValueError(
+                f"param_group_tags must be None where the parts have tags, {shown(theirs)}, got {own!r}"
+            )
+        return own
+
+
+def shown(tags: frozenset[str | None] | None) -> str:
+    """Return tags as text, sorted."""
+    return "None" if tags is None else str(sorted(map(str, tags)))
+
+
+class SequentialScheduler(CompositeScheduler):
+    """One scheduler after the other, each from its own step 0 on.
+
+    - `milestones`: the steps at which the second, third, ... begin; if not given, each begins when the
+      `total_iters` of the one before are over
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[NamedScheduler],
+        milestones: Sequence[int] | None = None,
+        last_epoch: int = -1,
+        param_group_tags: Tags = None,
+    ) -> None:
+        self.schedulers = self._parts("schedulers", schedulers)
+        if self.schedulers[0].optimizer is not optimizer:
+            raise ValueError("schedulers must have the optimizer that is given, got another one")
+        super().__init__(
+            optimizer,
+            schedulers,
+            milestones,
+            last_epoch=last_epoch,
+            param_group_tags=self._tags(self.schedulers, param_group_tags),
+        )
+
+    def plan(
+        self, schedulers: Sequence[NamedScheduler], milestones: Sequence[int] | None = None
+    ) -> ScheduleBase:
+        """Return the schedule."""
+        starts = inferred_milestones(schedulers) if milestones is None else milestones
+        return SequenceSchedule([part.schedule for part in schedulers], starts)
+
+
+def inferred_milestones(schedulers: Sequence[NamedScheduler]) -> list[int]:
+    """Return the sums of the `total_iters` of all but the last; raises `ValueError` without them."""
+    lengths = []
+    for index, part in enumerate(schedulers[:-1]):
+        length = getattr(part, "total_iters", None)
+        if length is None:
+            raise ValueError(
+                f"milestones must be given where schedulers[{index}] has no total_iters, got None"
+            )
+        lengths.append(length)
+    return list(accumulate(lengths))
+
+
+class ProductScheduler(CompositeScheduler):
+    """The first scheduler, times each of the others relative to its own start.
+
+    A scheduler that starts at 0, a warm-up, counts relative to where it leads.
+    """
+
+    def __init__(
+        self,
+        schedulers: Sequence[NamedScheduler],
+        param_group_tags: Tags = None,
+        last_epoch: int = -1,
+    ) -> None:
+        self.schedulers = self._parts("schedulers", schedulers)
+        super().__init__(
+            self.schedulers[0].optimizer,
+            schedulers,
+            last_epoch=last_epoch,
+            param_group_tags=self._tags(self.schedulers, param_group_tags),
+        )
+
+    def plan(self, schedulers: Sequence[NamedScheduler]) -> ScheduleBase:
+        """Return the schedule."""
+        factors = [part.schedule.scale(1 / whole(part)) for part in schedulers[1:]]
+        return ProductSchedule([schedulers[0].schedule, *factors])
+
+
+# The arguments that say what a scheduler starts from, or leads to.
+WHOLES = ("initial_val", "val", "base_val", "end_val", "max_val")
+
+
+def whole(scheduler: NamedScheduler) -> float:
+    """Return the value that counts as 1: the first that is not 0 of those it starts from or leads to.
+
+    Raises `ValueError` if all are 0.
+    """
+    values = [scheduler.arguments[name] for name in WHOLES if name in scheduler.arguments]
+    values += scheduler.arguments.get("vals", [])
+    values += [whole(part) for part in scheduler.arguments.get("schedulers", [])]
+    for value in values:
+        if value:
+            return float(value)
+    raise ValueError(f"schedulers must lead somewhere but 0, got {scheduler.schedule!r}")
+
+
+class ScalePerParamScheduler(CompositeScheduler):
+    """Another scheduler, whose value each group scales by an entry of its own."""
+
+    adjustments: ClassVar[tuple[str, ...]] = ("adjust_val",)
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        scheduler: NamedScheduler,
+        param_group_tags: Tags = None,
+        last_epoch: int = -1,
+    ) -> None:
+        parts = self._parts("scheduler", [scheduler])
+        super().__init__(
+            optimizer,
+            scheduler,
+            last_epoch=last_epoch,
+            param_group_tags=self._tags(parts, param_group_tags),
+        )
+
+    def plan(self, scheduler: NamedScheduler) -> ScheduleBase:
+        """Return the schedule."""
+        return scheduler.schedule
+
+    def _scaled(self, value: float, group: dict[str, Any]) -> float:
+        scale: float = next((group[name] for name in self.adjustments if name in group), 1.0)
+        return super()._scaled(value, group) * scale
+
+
+class SequentialLR(LearningRate, SequentialScheduler):
+    """SequentialScheduler for `lr`."""
+
+
+class SequentialWD(WeightDecayRate, SequentialScheduler):
+    """SequentialScheduler for `weight_decay`."""
+
+
+class ChainedLR(LearningRate, ProductScheduler):
+    """ProductScheduler for `lr`."""
+
+
+class ChainedScheduler(ChainedLR):
+    """ChainedLR under the name that it has in torch."""
+
+
+class ChainedWD(WeightDecayRate, ProductScheduler):
+    """ProductScheduler for `weight_decay`."""
+
+
+class ScalePerParamLR(LearningRate, ScalePerParamScheduler):
+    """ScalePerParamScheduler for `lr`, by `adjust_learning_rate`, or else `adjust_val`."""
+
+    adjustments = ("adjust_learning_rate", "adjust_val")
+
+
+class ScalePerParamWD(WeightDecayRate, ScalePerParamScheduler):
+    """ScalePerParamScheduler for `weight_decay`, by `adjust_weight_decay`, or else `adjust_val`."""
+
+    adjustments = ("adjust_weight_decay", "adjust_val")
