@@ -149,6 +149,8 @@ class NamedScheduler(Scheduler):
     def __init_subclass__(cls, **rest: Any) -> None:
         # The arguments are those of `plan`, under the names of the twin; `help` shows them, too.
         super().__init_subclass__(**rest)
+        if cls.plan is NamedScheduler.plan:
+            return
         own = list(inspect.signature(cls.plan).parameters.values())[1:]
         renamed = [each.replace(name=cls.names.get(each.name, each.name)) for each in own]
         first, *after = FRAME.values()
