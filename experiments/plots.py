@@ -47,10 +47,11 @@ def figures(chapter: str) -> Iterator[Figure]:
     * `chapter`: the dotted name of its module, or the name of a chapter that is prose only
     """
     for plot in PLOTS.get(chapter.rpartition(".")[2], ()):
-        yield _figure(plot())
+        yield draw(plot())
 
 
-def _figure(plot: Plot) -> Figure:
+def draw(plot: Plot) -> Figure:
+    """Return the figure of a plot; a chart that has not changed is drawn once."""
     chart = _drawn(json.dumps(line_chart(plot.panels)), plot.title, plot.description)
     caption = Markup('<p class="curve-conditions">{}</p>').format(plot.caption)
     return Figure(plot.title, plot.anchor, chart + caption)
