@@ -82,7 +82,7 @@ from experiments.optimizers import choose_optimizer
 from experiments.progress import Progress
 from experiments.records import write_atomically
 from experiments.runner import Run, Task
-from experiments.training import History, Plan, check, train
+from experiments.training import History, Plan, check
 
 SCHEDULES = ("constant", "linear")
 
@@ -135,7 +135,7 @@ def compare(run: Run) -> Comparison:
     histories = {LAST: run.history}
     histories |= {name: History(run.task.device) for name in averages}
     with Progress(plan, run.task.configuration.name, 0) as progress:
-        for step in train(run.model, run.optimizer, data, plan, run.history):
+        for step in run.steps():
             progress.step(step)
             for name, averaged in averages.items():
                 if AVERAGES[name].takes(step, plan):

@@ -17,19 +17,21 @@ from experiments.training import (
     UsesCurvature,
     estimate_curvature,
     evaluate,
-    set_lr,
     shuffled,
 )
+from labml_nn_optim.schedulers.scheduler import Scheduler
 
 
 def train_bare(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    scheduler: Scheduler,
     data: Data,
     plan: Plan,
 ) -> float:
     """Train `model` in place and return its accuracy on the test set, from 0 to 1.
 
+    * `scheduler`: writes the learning rate
     * `plan`: with a whole number of epochs
     """
     step = 0
@@ -38,13 +40,13 @@ def train_bare(
         order = shuffled(plan.samples, plan.seed, epoch).to(data.train_labels.device)
         for batch in order.split(plan.batch_size):
             step += 1
-            set_lr(optimizer, plan.lr_at(step))
             if isinstance(optimizer, UsesCurvature) and plan.estimates_curvature(step):
                 estimate_curvature(model, optimizer, data.train_images[batch], plan.seed, step)
             optimizer.zero_grad()
             logits = model(data.train_images[batch])
             functional.cross_entropy(logits, data.train_labels[batch]).backward()
             optimizer.step()
+            scheduler.step()
         _, correct = evaluate(model, data.test_images, data.test_labels)
         accuracy = correct.mean().item()
     return accuracy

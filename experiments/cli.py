@@ -25,12 +25,13 @@ from experiments.options import (
     dtype_option,
     epochs_option,
     out_option,
-    schedule_option,
+    schedule_options,
     threads_option,
 )
 from experiments.records import Record, RecordError
 from experiments.records import save as save_record
 from experiments.runner import Notice, StoppedError, Task, execute
+from experiments.schedules import choose_schedules, require_weight_decay
 from experiments.training import DTYPES
 from labml_nn_optim.registry import optimizer_names, summary
 
@@ -60,6 +61,9 @@ class Options:
     settings: tuple[str, ...]
     compiled: bool
     schedule: str
+    schedule_settings: tuple[str, ...]
+    wd_schedule: str | None
+    wd_schedule_settings: tuple[str, ...]
     epochs: float
     batch_size: int
     seed: int
@@ -122,7 +126,7 @@ def _optimizer_options() -> Sequence[click.Option]:
 
 def _training_options(experiment: Experiment) -> Sequence[click.Option]:
     return (
-        schedule_option(),
+        *schedule_options(),
         epochs_option(experiment.epochs, "Passes over the training data"),
         click.Option(
             ["--batch-size"],
@@ -175,6 +179,13 @@ def _run(experiment: Experiment, options: Options) -> None:
     choice = choose_optimizer(
         options.optimizer, options.lr, options.settings, compiled=options.compiled
     )
+    schedules = choose_schedules(
+        options.schedule,
+        options.schedule_settings,
+        options.wd_schedule,
+        options.wd_schedule_settings,
+    )
+    require_weight_decay(choice, schedules)
     device = choose_device(options.device)
     make_reproducible(device, options.threads)
     data = experiment.load_data(options.data_choice, data_root(options.data_root), notice)
@@ -183,7 +194,7 @@ def _run(experiment: Experiment, options: Options) -> None:
         optimizer=choice.name,
         data=data.name,
         lr=choice.lr,
-        schedule=options.schedule,
+        **schedules.configuration(),
         epochs=options.epochs,
         batch_size=options.batch_size,
         seed=options.seed,

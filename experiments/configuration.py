@@ -13,6 +13,8 @@ class Configuration:
     """Everything that decides the numbers of a run on one machine with one number of threads.
 
     * `lr`, `schedule`: the learning rate and what it is multiplied with at each step
+    * `wd_schedule`: what the weight decay is multiplied with at each step, None for nothing
+    * `schedule_options`, `wd_schedule_options`: the arguments of both schedules that were set by name
     * `dtype`: the data type of parameters and images
     * `options`: the optimizer's arguments that were set by name, without `lr`
     * `epochs`: passes over the training data; a fraction ends in the middle of one
@@ -28,6 +30,9 @@ class Configuration:
     seed: int
     dtype: str = "float32"
     options: dict[str, Any] = field(default_factory=dict)
+    schedule_options: dict[str, Any] = field(default_factory=dict)
+    wd_schedule: str | None = None
+    wd_schedule_options: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON writes them: tuples have become lists."""

@@ -99,33 +99,48 @@ def argument_names(kind: type) -> list[str]:
     return names
 
 
-def parse_settings(settings: Sequence[str], allowed: Sequence[str], owner: str) -> dict[str, Any]:
-    """Return the names and values of `name=value` strings; raises `OptionError`."""
+def parse_settings(
+    settings: Sequence[str],
+    allowed: Sequence[str],
+    owner: str,
+    *,
+    option: str = "--set",
+    bare_words: bool = False,
+) -> dict[str, Any]:
+    """Return the names and values of `name=value` strings; raises `OptionError`.
+
+    * `option`: which option the strings came with, for messages
+    * `bare_words`: whether a value that is no Python literal is text, such as `1-sqrt`
+    """
     options: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = (part.strip() for part in setting.partition("="))
+        given = f"{option} {setting}"
         if not equals or not name or not text:
-            raise OptionError(f"--set {setting}: write name=value, such as betas=0.9,0.99")
+            example = "tail=cosine" if bare_words else "betas=0.9,0.99"
+            raise OptionError(f"{given}: write name=value, such as {example}")
         if name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(allowed)}"
-            raise OptionError(f"--set {setting}: {owner} has no argument {name}; {hint}")
+            raise OptionError(f"{given}: {owner} has no argument {name}; {hint}")
         if name in options:
-            raise OptionError(f"--set {setting}: {name} is set twice")
-        options[name] = _literal(setting, text)
+            raise OptionError(f"{given}: {name} is set twice")
+        options[name] = _value(given, text, bare_words=bare_words)
     return options
 
 
-def _literal(setting: str, text: str) -> Any:
+def _value(given: str, text: str, *, bare_words: bool) -> Any:
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if bare_words:
+            return text
         proper = {"true": "True", "false": "False", "none": "None"}.get(text.lower())
         hint = f"write {proper}" if proper else "write a number, True, 0.9,0.99 or 'text'"
-        raise OptionError(f"--set {setting}: {text} is no Python value; {hint}") from None
+        raise OptionError(f"{given}: {text} is no Python value; {hint}") from None
     if not _recordable(value):
         raise OptionError(
-            f"--set {setting}: only finite numbers, text, True, False, None, and tuples of these"
+            f"{given}: only finite numbers, text, True, False, None, and tuples of these"
         )
     return value
 

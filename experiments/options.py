@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from experiments.training import DTYPES, SCHEDULES
+from experiments.schedules import SCHEDULES, USUAL
+from experiments.training import DTYPES
 
 
 def epochs_option(default: float, help: str, name: str = "--epochs") -> click.Option:
@@ -63,14 +64,33 @@ def out_option(folder: str, help: str) -> click.Option:
     )
 
 
-def schedule_option() -> click.Option:
-    """Return the option `--schedule`."""
+def schedule_options() -> tuple[click.Option, ...]:
+    """Return the options that name the schedules of learning rate and weight decay, and set them."""
+    names = ", ".join(SCHEDULES)
+    return (
+        click.Option(
+            ["--schedule"],
+            default=USUAL,
+            show_default=True,
+            metavar="NAME",
+            help=f"What the learning rate is multiplied with: {names}.",
+        ),
+        _settings_option("--schedule-set", "schedule_settings"),
+        click.Option(
+            ["--wd-schedule"],
+            metavar="NAME",
+            help="What the weight decay is multiplied with, one of the same names; 1 if not given.",
+        ),
+        _settings_option("--wd-schedule-set", "wd_schedule_settings"),
+    )
+
+
+def _settings_option(option: str, name: str) -> click.Option:
     return click.Option(
-        ["--schedule"],
-        type=click.Choice(list(SCHEDULES)),
-        default="linear",
-        show_default=True,
-        help="How the learning rate falls: linear down to 0, or constant.",
+        [option, name],
+        multiple=True,
+        metavar="NAME=VALUE,...",
+        help="Arguments of that schedule, such as tail=1-sqrt,decay_percent=0.3. May be repeated.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from experiments.curves import group_by_rate, group_by_seed, learning_curves, to_page_svg
 from experiments.library import state_numbers
 from experiments.records import Record, load_all
+from experiments.schedules import schedule_words, setting_text
 from experiments.sensitivity import (
     MOST_LOSS,
     held_out_loss,
@@ -73,12 +75,11 @@ def command(run: Record) -> str:
     words = ["python", "-m", f"experiments.{run.experiment}", "--optimizer", run.optimizer]
     words += ["--lr", f"{settings['lr']:g}"]
     for name, value in settings["options"].items():
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        words += ["--set", f"{name}={text}"]
-    for name, usual in (("schedule", "linear"), ("dtype", "float32")):
-        if settings[name] != usual:
-            words += [f"--{name}", settings[name]]
-    return " ".join(words)
+        words += ["--set", f"{name}={setting_text(value)}"]
+    words += schedule_words(settings)
+    if settings["dtype"] != "float32":
+        words += ["--dtype", settings["dtype"]]
+    return shlex.join(words)
 
 
 def _folders(name: str) -> tuple[Path, ...]:

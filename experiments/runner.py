@@ -27,6 +27,7 @@ from experiments.environment import describe_environment
 from experiments.optimizers import OptimizerChoice
 from experiments.progress import Progress
 from experiments.records import Record
+from experiments.schedules import make_schedulers
 from experiments.tracking import Log, TrackingError, tracking
 from experiments.training import DTYPES, History, Plan, subset_stride, train
 
@@ -89,7 +90,7 @@ class StopSignal:
 
 
 class Run:
-    """A run that is under way: model, optimizer, history, and the clock."""
+    """A run that is under way: model, optimizer, schedulers, history, and the clock."""
 
     def __init__(self, task: Task) -> None:
         configuration, data = task.configuration, task.data
@@ -101,18 +102,28 @@ class Run:
             batch_size=configuration.batch_size,
             epochs=configuration.epochs,
             seed=configuration.seed,
-            lr=configuration.lr,
-            schedule=configuration.schedule,
         )
         self.optimizer = task.choice.make(
             self.model.parameters(), total_steps=self.plan.total_steps
         )
+        self.schedulers = make_schedulers(self.optimizer, configuration, self.plan)
         self.history = History(task.device)
         self.checkpoints = Checkpoints(task.out / configuration.name, configuration.name)
         self.environment = describe_environment(task.device)
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.seconds_before = 0.0
         self.clock = time.perf_counter()
+
+    def steps(self) -> Iterator[int]:
+        """Train, and yield the number of each step when it is done."""
+        return train(
+            self.model,
+            self.optimizer,
+            self.schedulers,
+            self.task.data,
+            self.plan,
+            self.history,
+        )
 
     @property
     def seconds(self) -> float:
@@ -125,6 +136,7 @@ class Run:
             "history": self.history.state_dict(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
             "environment": self.environment,
@@ -150,6 +162,8 @@ class Run:
         self.history.load_state_dict(state["history"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        for scheduler, saved in zip(self.schedulers, state["schedulers"], strict=True):
+            scheduler.load_state_dict(saved)
         torch.set_rng_state(state["random"])
         torch.cuda.set_rng_state_all(state["random_cuda"])
         self.started = state["started"]
@@ -206,7 +220,7 @@ def execute(task: Task, *, resume: bool, notice: Notice) -> Record:
 def _train(run: Run, stop: StopSignal, log: Log, progress: Progress, *, fresh: bool) -> None:
     """Run the loop, and after every step do what is due."""
     saved = time.perf_counter()
-    for step in train(run.model, run.optimizer, run.task.data, run.plan, run.history):
+    for step in run.steps():
         progress.step(step)
         for name, table in run.history.curves.items():
             if row := table.at(step):

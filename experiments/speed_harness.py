@@ -22,6 +22,7 @@ from experiments.data import Data
 from experiments.optimizers import OptimizerChoice
 from experiments.records import save
 from experiments.runner import Notice, Task, execute
+from experiments.schedules import make_schedulers
 from experiments.training import Plan
 
 BARE = "bare loop"
@@ -53,20 +54,32 @@ class HarnessCase:
             batch_size=self.batch_size,
             epochs=self.epochs,
             seed=self.seed,
-            lr=self.choice.lr,
-            schedule=self.schedule,
         )
         start = time.perf_counter()
         torch.manual_seed(self.seed)
         model = self.make_model().to(self.device)
-        accuracy = train_bare(model, self.choice.make(model.parameters()), self.data, plan)
+        optimizer = self.choice.make(model.parameters())
+        (scheduler,) = make_schedulers(optimizer, self._configuration(), plan)
+        accuracy = train_bare(model, optimizer, scheduler, self.data, plan)
         seconds = time.perf_counter() - start
         self.accuracies.add(accuracy)
         return seconds
 
     def harnessed(self) -> float:
         """Train as an experiment does, up to the record on the disk, and return the seconds."""
-        configuration = Configuration(
+        configuration = self._configuration()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            task = Task(configuration, self.make_model, self.choice, self.data, self.device, out)
+            start = time.perf_counter()
+            record = execute(task, resume=False, notice=self.notice)
+            save(record, out)
+            seconds = time.perf_counter() - start
+        self.accuracies.add(record.final["test_accuracy"])
+        return seconds
+
+    def _configuration(self) -> Configuration:
+        return Configuration(
             experiment="harness",
             optimizer=self.choice.name,
             data=self.data.name,
@@ -77,15 +90,6 @@ class HarnessCase:
             seed=self.seed,
             options=self.choice.options,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder)
-            task = Task(configuration, self.make_model, self.choice, self.data, self.device, out)
-            start = time.perf_counter()
-            record = execute(task, resume=False, notice=self.notice)
-            save(record, out)
-            seconds = time.perf_counter() - start
-        self.accuracies.add(record.final["test_accuracy"])
-        return seconds
 
     def runs(self) -> dict[str, Callable[[], float]]:
         """Return both ways by their names."""

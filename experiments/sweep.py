@@ -89,6 +89,7 @@ from experiments.jobs import Job, Processes, last_line
 from experiments.mnist import MNIST
 from experiments.optimizers import OptimizerChoice
 from experiments.records import Record, RecordError, load
+from experiments.schedules import schedule_words
 from experiments.sweep_cli import Conditions, Request, sweep_command
 from experiments.tracking import FOLDER as LOGS
 
@@ -172,7 +173,7 @@ class Run:
                 *("--lr", repr(configuration.lr)),
                 *(part for setting in conditions.settings for part in ("--set", setting)),
                 *("--data", configuration.data),
-                *("--schedule", configuration.schedule),
+                *schedule_words(configuration.to_dict()),
                 *("--epochs", repr(configuration.epochs)),
                 *("--batch-size", str(configuration.batch_size)),
                 *("--seed", str(configuration.seed)),
@@ -256,7 +257,7 @@ class Sweep:
             optimizer=self.choice.name,
             data=data,
             lr=lr,
-            schedule=self.conditions.schedule,
+            **self.conditions.schedules.configuration(),
             epochs=epochs,
             batch_size=MNIST.batch_size,
             seed=seed,

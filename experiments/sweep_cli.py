@@ -21,15 +21,17 @@ from experiments.options import (
     dtype_option,
     epochs_option,
     out_option,
-    schedule_option,
+    schedule_options,
     seeds_option,
     threads_option,
 )
 from experiments.records import rounded
+from experiments.schedules import Schedules, choose_schedules, require_weight_decay
 from labml_nn_optim.registry import optimizer_names
 
 FEWEST_RATES = 3
 DEFAULT_OPTIMIZER = "adam"
+SCHEDULE_OPTIONS = ("schedule", "schedule_settings", "wd_schedule", "wd_schedule_settings")
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Conditions:
     * `epochs`, `seeds`: of the runs at the chosen rate
     * `search_epochs`: epochs of a run of the search, which has the seed 0
     * `rates`: what every search begins with; None to centre it on the optimizer's default
-    * `schedule`, `dtype`: as in the experiment
+    * `schedules`, `dtype`: as in the experiment
     * `settings`: what is passed on with `--set`
     * `places`: the arguments that say where to run, which decide no configuration
     """
@@ -50,7 +52,7 @@ class Conditions:
     seeds: tuple[int, ...]
     search_epochs: float
     rates: tuple[float, ...] | None
-    schedule: str
+    schedules: Schedules
     dtype: str
     settings: tuple[str, ...]
     places: tuple[str, ...]
@@ -80,11 +82,16 @@ def sweep_command(run: Callable[[Request], int]) -> click.Command:
             raise click.UsageError("--all takes every optimizer; leave out --optimizer.")
         named = tuple(dict.fromkeys(optimizers)) or (DEFAULT_OPTIMIZER,)
         names = optimizer_names() if every else named
+        schedules = choose_schedules(**{name: options.pop(name) for name in SCHEDULE_OPTIONS})
         choices, problems = _choose(names, options["settings"])
+        for choice in choices:
+            require_weight_decay(choice, schedules)
         # Missing data is an error now, and is downloaded once, not by each of the runs.
         MNIST.load_data(options["data"], data_root(options["data_root"]), notice)
         prepare(options["out"])
-        return run(Request(choices, problems, _conditions(**options), options["jobs"]))
+        return run(
+            Request(choices, problems, _conditions(schedules=schedules, **options), options["jobs"])
+        )
 
     return click.Command(
         "python -m experiments.sweep",
@@ -125,7 +132,7 @@ def _search_options() -> Sequence[click.Option]:
         epochs_option(1.0, "Epochs of each run of the search", "--search-epochs"),
         epochs_option(MNIST.epochs, "Epochs of the runs with the chosen rate"),
         seeds_option("Seeds of the runs with the chosen rate."),
-        schedule_option(),
+        *schedule_options(),
         dtype_option(),
     )
 

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -50,6 +50,7 @@ from torch.nn import functional
 from torch.nn.utils import get_total_norm
 
 from experiments.data import Data
+from labml_nn_optim.schedulers.scheduler import Scheduler
 
 # Sixty points an epoch show all that a chart on a screen can show: three epochs make 180, and four
 # series of them are some 8 KB of text. Looks at the test images cost time, so there are fewer of them.
@@ -70,6 +71,7 @@ EVALUATION_BATCH = 250
 def train(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    schedulers: Sequence[Scheduler],
     data: Data,
     plan: Plan,
     history: History,
@@ -77,10 +79,10 @@ def train(
     r"""## The loop
 
     Train from the step after `history.step` to the last, and yield the number of each step when
-    it is done. `model` and `optimizer` are changed in place; what was measured is in `history`.
+    it is done. `model`, `optimizer` and `schedulers` are changed in place; what was measured is in
+    `history`.
     """
     for step, batch in batches(plan, history.step, data.train_labels.device):
-        set_lr(optimizer, plan.lr_at(step))
         if isinstance(optimizer, UsesCurvature) and plan.estimates_curvature(step):
             estimate_curvature(model, optimizer, data.train_images[batch], plan.seed, step)
         # Gradients add up in PyTorch. Without this line every step would follow the sum of
@@ -100,16 +102,31 @@ def train(
             history.curves["train"].append(step, loss=history.take_mean_loss(), **row)
         else:
             optimizer.step()
+        advance(schedulers)
         if plan.checks(step):
             check(model, data, history, step, whole=plan.evaluates(step))
         history.step = step
         yield step
 
 
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Write the learning rate where every optimizer of torch's form reads it: its groups."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr
+def advance(schedulers: Sequence[Scheduler]) -> None:
+    r"""## How the learning rate falls
+
+    Let each scheduler count the step that was done, and write the value of the next one.
+
+    Why fall at all? Near a minimum, a gradient from 64 images is mostly noise: which images
+    happened to be in the batch. A constant $\alpha$ keeps $\theta$ jumping about at a distance from
+    the minimum that grows with $\alpha$. Where the last jump lands is luck, and it shows in the
+    test accuracy. A falling rate lets the jumps die away.
+
+    How it falls is not decided here. A [schedule](../labml_nn_optim/schedules/base.py) is a function
+    of the step and of $T$, and has a chapter of its own. So has the
+    [scheduler](../labml_nn_optim/schedulers/scheduler.py) that writes its values into the optimizer:
+    $\alpha$ times a factor that is 1 at its highest. A second one may do the same with the weight
+    decay.
+    """
+    for scheduler in schedulers:
+        scheduler.step()
 
 
 def batches(plan: Plan, done: int, device: torch.device) -> Iterator[tuple[int, Tensor]]:
@@ -265,27 +282,6 @@ def subset_stride(samples: int) -> int:
     return max(1, samples // SUBSET_SAMPLES)
 
 
-def linear(step: int, total_steps: int) -> float:
-    r"""## How the learning rate falls
-
-    Return $1 - (t - 1) / T$: the full learning rate at the first step, then less by the same
-    amount at every step.
-
-    Why fall at all? Near a minimum, a gradient from 64 images is mostly noise: which images
-    happened to be in the batch. A constant $\alpha$ keeps $\theta$ jumping about at a distance from
-    the minimum that grows with $\alpha$. Where the last jump lands is luck, and it shows in the
-    test accuracy. A falling rate lets the jumps die away.
-    """
-    return 1 - (step - 1) / total_steps
-
-
-def constant(step: int, total_steps: int) -> float:
-    """Return 1: the learning rate never changes."""
-    return 1.0
-
-
-SCHEDULES: dict[str, Callable[[int, int], float]] = {"linear": linear, "constant": constant}
-
 # ## In which data type
 #
 # `--dtype bfloat16` makes parameters, images and gradients bfloat16: half the memory, eight bits of
@@ -306,15 +302,12 @@ class Plan:
     * `batch_size`: images in a batch; the last batch of an epoch may hold fewer
     * `epochs`: passes over the training set; 0.5 stops in the middle of the first
     * `seed`: decides the order of the images
-    * `lr`, `schedule`: the learning rate, and the name of what it is multiplied with
     """
 
     samples: int
     batch_size: int
     epochs: float
     seed: int
-    lr: float
-    schedule: str
 
     @property
     def steps_per_epoch(self) -> int:
@@ -330,10 +323,6 @@ class Plan:
         """Return how many images have been seen after `step`, over all epochs."""
         epochs, position = divmod(step, self.steps_per_epoch)
         return epochs * self.samples + position * self.batch_size
-
-    def lr_at(self, step: int) -> float:
-        r"""Return the learning rate of `step`, $\alpha_t$."""
-        return self.lr * SCHEDULES[self.schedule](step, self.total_steps)
 
     def measures(self, step: int) -> bool:
         """Return whether loss and norms are written down at `step`.
@@ -453,13 +442,15 @@ class History:
 #
 # ## Exercises
 #
-# **1.** The learning rate is written at every step, and yet the run can stop and go on without
-# the schedule being in the checkpoint. Why?
+# **1.** The learning rate of every step is known before the first one, and yet each scheduler has a
+# place in the checkpoint. What must it remember, and what would a schedule need that halves the rate
+# when the loss stops falling?
 #
 # ::: solution
-# `Plan.lr_at` is a function of the step number alone, and the step number is in the checkpoint.
-# A schedule that depends on what it has seen, such as one that halves the rate when the loss stops
-# falling, would need a state of its own there.
+# One number: how many steps are done. The rate follows from it, because a schedule is a function of
+# the step alone. The scheduler also writes its schedule down, so that it can warn who goes on with
+# another one. A schedule that depends on what it has seen needs what it has seen: the least loss so
+# far, how long ago it was, and how often the rate was halved.
 # :::
 #
 # **2.** `add_loss` adds in float32. After how many batches would that be a problem, and why is it
