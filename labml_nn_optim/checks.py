@@ -84,7 +84,7 @@ def require_count(name: str, value: Any, minimum: int = 0) -> None:
 
 def require_choice(name: str, value: Any, choices: Collection[str]) -> None:
     """Raise `ValueError` unless `value` is one of `choices`."""
-    if value not in choices:
+    if value not in list(choices):
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 

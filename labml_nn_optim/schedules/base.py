@@ -109,7 +109,7 @@ class ScheduleBase(metaclass=Record):
             raise ValueError(f"total_steps must be a number > 0, got {total_steps!r}")
         if self._is_placed:
             step, total_steps = self._place(step, total_steps)
-        return self._get_value(step, total_steps)
+        return float(self._get_value(step, total_steps))
 
     def _get_value(self, step: float, total_steps: float) -> float:
         """Return the value; `total_steps` may be infinite if `needs_total_steps` is false."""
@@ -196,10 +196,9 @@ class ScheduleBase(metaclass=Record):
     def _check_kind(self) -> None:
         kind = type(self)
         own = f"{self.namespace or kind.__module__}.{kind.__name__}"
-        if self.kind is None:
-            object.__setattr__(self, "kind", own)
-        elif bare_name(self.kind) != bare_name(own):
+        if self.kind is not None and bare_name(str(self.kind)) != bare_name(own):
             raise ValueError(f"kind must be {own}, or not be given, got {self.kind!r}")
+        object.__setattr__(self, "kind", own)
 
     def _check_idle_fields(self) -> None:
         for name in IDLE:
@@ -210,8 +209,9 @@ class ScheduleBase(metaclass=Record):
     def _check_overhang(self) -> None:
         if self.overhang_percent is not None:
             require_number("overhang_percent", self.overhang_percent, above=-1.0)
-        if self.overhang_steps is not None and not isinstance(self.overhang_steps, int):
-            raise TypeError(f"overhang_steps must be a whole number, got {self.overhang_steps!r}")
+        steps = self.overhang_steps
+        if isinstance(steps, bool) or not isinstance(steps, int | None):
+            raise TypeError(f"overhang_steps must be a whole number, got {steps!r}")
         if None not in (self.overhang_percent, self.overhang_steps):
             raise ValueError(
                 "overhang_steps must be None when overhang_percent is given, "

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 from labml_nn_optim.checks import require_count, require_number
@@ -86,7 +86,9 @@ class SequenceSchedule(ScheduleBase):
             object.__setattr__(self, "fractions", self._checked_fractions())
 
     def _checked_fractions(self) -> tuple[float, ...]:
-        fractions = tuple(self.fractions or ())
+        if isinstance(self.fractions, str) or not isinstance(self.fractions, Iterable):
+            raise TypeError(f"fractions must be a list of numbers, got {self.fractions!r}")
+        fractions = tuple(self.fractions)
         for index, fraction in enumerate(fractions):
             require_number(f"fractions[{index}]", fraction, maximum=1.0)
         count = len(self.schedules) - 1

@@ -60,6 +60,12 @@ FAMILIES = (
     *(progress, ramp, values, decay, combinators, sequential),
     *(warmup, wsd, power, infinite, cycles),
 )
+# What they have in common, with no values of their own.
+BASES = (
+    *(progress.ProgressSchedule, progress.DecreasingProgressSchedule),
+    *(progress.IncreasingProgressSchedule, ramp.ShapedSchedule),
+    *(warmup.WarmupSchedule, wsd.LateDecaySchedule),
+)
 
 
 class SchedulerConfig(ScheduleBase):
@@ -92,7 +98,7 @@ def _kinds() -> dict[str, type[ScheduleBase]]:
     return {
         kind.__name__: kind
         for kind in found
-        if isinstance(kind, type) and issubclass(kind, ScheduleBase)
+        if isinstance(kind, type) and issubclass(kind, ScheduleBase) and kind not in BASES
     }
 
 
@@ -140,17 +146,18 @@ def schedule_from_config(config: Mapping[str, Any]) -> ScheduleBase:
 
 def _check_names(kind: type[Any], arguments: Mapping[str, Any]) -> None:
     known = {each.name: each for each in dataclasses.fields(kind)}
-    allowed = list(known)
+    allowed, common = list(known), []
     if issubclass(kind, ScheduleBase):
         allowed = own_fields(kind)
+        common = [each.name for each in dataclasses.fields(ScheduleBase) if each.name not in IDLE]
         for name in arguments:
             if name in IDLE and name not in allowed:
                 raise ValueError(idle(kind, name))
     for name in arguments:
         if name not in known:
-            raise ValueError(
-                f"{name} is no argument of {kind.__name__}; {suggestion(str(name), allowed)}"
-            )
+            near = difflib.get_close_matches(str(name), (*allowed, *common), n=1, cutoff=0.8)
+            hint = suggestion(str(name), near or allowed)
+            raise ValueError(f"{name} is no argument of {kind.__name__}; {hint}")
     required = [each.name for each in known.values() if _is_required(each)]
     missing = [name for name in required if name not in arguments]
     if missing:
@@ -165,9 +172,10 @@ def _is_required(each: dataclasses.Field[Any]) -> bool:
 def _read(kind: type[Any], name: str, value: Any) -> Any:
     if isinstance(value, Mapping) and "kind" in value:
         return schedule_from_config(value)
-    if name == "schedule_configs" and issubclass(kind, SequentialSchedule):
+    listed = isinstance(value, list | tuple)
+    if listed and name == "schedule_configs" and issubclass(kind, SequentialSchedule):
         return [_read_part(kind.entry, part) for part in value]
-    if isinstance(value, list | tuple):
+    if listed:
         return [_read(kind, name, each) for each in value]
     type_of = str(next(each.type for each in dataclasses.fields(kind) if each.name == name))
     return _number(value) if isinstance(value, str) and "str" not in type_of else value

@@ -46,6 +46,7 @@ class InfiniteSchedule(LateDecaySchedule):
         require_number("constant_value", self.constant_value, maximum=self.max_value)
         require_length(self, "cooldown")
         require_shape("cooldown_shape", self.cooldown_shape, self.max_value, self.constant_value)
+        require_shape("tail", self.tail, self.constant_value, self.end_value, self.power)
 
     @property
     def needs_total_steps(self) -> bool:
@@ -83,5 +84,6 @@ class CooldownSchedule(WrapperSchedule, ShapedSchedule):
         value = self.schedule.get_value(min(step, self.start), total_steps)
         if step <= self.start:
             return value
+        require_shape("tail", self.tail, value, self.end_value, self.power)
         progress = min(1.0, (step - self.start) / self.steps) ** self.bend
         return descend(value, self.end_value, progress, self.tail, self.power)

@@ -80,7 +80,7 @@ def require_shape(name: str, shape: str, start: float, end: float, power: float 
     A mean, such as the exponential, needs two values above 0, and has no power.
     """
     require_choice(name, shape, (*SHAPES, *MEANS))
-    if shape in MEANS and 0 in (start, end):
+    if shape in MEANS and min(start, end) <= 0:
         raise ValueError(
             f"{name} from {start!r} to {end!r} must be one of {', '.join(SHAPES)}, got {shape!r}"
         )

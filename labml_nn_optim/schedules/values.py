@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from labml_nn_optim.checks import require_count, require_number
@@ -43,6 +43,8 @@ def require_milestones(
         TypeError: one is no whole number.
         ValueError: there are others than `count`, one is below 0, or they do not rise.
     """
+    if isinstance(milestones, str) or not isinstance(milestones, Iterable):
+        raise TypeError(f"{name} must be a list of steps, got {milestones!r}")
     found = tuple(milestones)
     for index, milestone in enumerate(found):
         require_count(f"{name}[{index}]", milestone)

@@ -129,7 +129,7 @@ class WarmupSchedule(ScheduleBase):
     def _rise(self, step: float, warmup: float) -> float:
         usual = "t/W" if self.start_value else "(t+1)/(W+1)"
         first, more = WARMUP_STARTS[self.warmup_start or usual]
-        progress = (step + first) / (warmup + more)
+        progress = min(1.0, (step + first) / (warmup + more))
         return descend(self.max_value, self.start_value, 1 - progress, self.warmup_shape)
 
     def _get_value_after(self, step: float, steps: float, warmup: float) -> float:

@@ -37,6 +37,11 @@ class LateDecaySchedule(WarmupDecaySchedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_length(self, "decay")
+        total = (self.warmup_percent or 0) + (self.decay_percent or 0)
+        if total > 1 + 1e-9:
+            raise ValueError(
+                f"warmup_percent and decay_percent must be at most 1 together, got {total!r}"
+            )
 
     @property
     def needs_total_steps(self) -> bool:
@@ -46,6 +51,9 @@ class LateDecaySchedule(WarmupDecaySchedule):
 
     def _get_value_after(self, step: float, steps: float, warmup: float) -> float:
         decay = length(self, "decay", steps + warmup)
+        if None not in (self.warmup_percent, self.decay_percent):
+            # Both may have been rounded up.
+            decay = min(decay, steps)
         if decay > steps:
             raise ValueError(
                 f"decay_steps must be at most the {steps!r} steps after the warm-up, got {decay!r}"
