@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -23,6 +23,9 @@ from experiments.records import Record, write_atomically
 
 Panel = dict[str, Any]
 """A part of a Vega-Lite specification."""
+
+Grouping = Callable[[Sequence[Record]], dict[str, list[Record]]]
+"""Returns records by the label of their line."""
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f3c8d", "#666666")
 """Colours of the series; on a page they are the variables `--curve-1`, `--curve-2`, ..."""
@@ -80,15 +83,18 @@ _SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", _SVG)
 
 
-def learning_curves(records: Sequence[Record]) -> dict[str, Any]:
+def learning_curves(records: Sequence[Record], group: Grouping | None = None) -> dict[str, Any]:
     """Return the chart of some runs: train and test loss on the left, test accuracy on the right.
 
-    Runs that differ in nothing but the seed are one line, the median, in a band from the least to
-    the greatest value. Raises `ValueError` without a record.
+    The runs of one group are one line, the median, in a band from the least to the greatest value.
+
+    * `group`: `group_by_seed` if not given
+
+    Raises `ValueError` without a record.
     """
     if not records:
         raise ValueError("records must hold at least one record, got none")
-    groups = group_by_seed(records)
+    groups = (group or group_by_seed)(records)
     return side_by_side(_loss_panel(groups), _accuracy_panel(groups))
 
 
@@ -183,6 +189,17 @@ def group_by_rate(records: Sequence[Record]) -> dict[str, list[Record]]:
     return _grouped(records, but={"seed", "lr"})
 
 
+def group_by_schedule(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return the records by their schedules and the options of these, whatever else they differ in."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        settings = _settings(record)
+        keys = sorted(key for key in settings if key.startswith(("schedule ", "wd_schedule")))
+        texts = [_setting(settings, key) for key in keys]
+        groups.setdefault(", ".join([settings["schedule"], *texts]), []).append(record)
+    return groups
+
+
 def _grouped(records: Sequence[Record], but: set[str]) -> dict[str, list[Record]]:
     differing = {
         optimizer: _differing_keys([r for r in records if r.optimizer == optimizer]) - but
@@ -198,12 +215,14 @@ def _label(record: Record, keys: set[str]) -> str:
     """Return the optimizer, those of its settings that `keys` names, and its options."""
     settings = _settings(record)
     named = (keys & set(settings)) | set(record.configuration["options"])
-    texts = [f"{key} {_shown(settings[key])}" for key in sorted(named)]
-    return ", ".join([record.optimizer, *texts])
+    return ", ".join([record.optimizer, *(_setting(settings, key) for key in sorted(named))])
 
 
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _setting(settings: Mapping[str, Any], key: str) -> str:
+    """Return the name of a setting and its value; an option of a schedule needs no more than its name."""
+    value = settings[key]
+    name = key.removeprefix("schedule ").replace("wd_schedule ", "wd ")
+    return f"{name} {value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _differing_keys(records: Sequence[Record]) -> set[str]:
@@ -213,10 +232,18 @@ def _differing_keys(records: Sequence[Record]) -> set[str]:
 
 
 def _settings(record: Record) -> dict[str, Any]:
-    """Return the configuration, the options beside the rest."""
-    configuration = dict(record.configuration)
-    options: dict[str, Any] = configuration.pop("options")
-    return configuration | options
+    """Return the configuration, all options beside the rest, without a schedule that is not there.
+
+    An option of a schedule is told from one of the optimizer by the name of the field before it.
+    """
+    settings = dict(record.configuration)
+    options: dict[str, Any] = settings.pop("options")
+    for field in ("schedule", "wd_schedule"):
+        for name, value in settings.pop(f"{field}_options").items():
+            settings[f"{field} {name}"] = value
+    if settings["wd_schedule"] is None:
+        del settings["wd_schedule"]
+    return settings | options
 
 
 def seed_bands(

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from experiments import plots
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
+from experiments.schedule_figures import schedule_figures
 from site_gen.chapters import Chapter
 from site_gen.plugins import Fact, Figure
 
@@ -22,7 +23,7 @@ EXPERIMENT = "experiments.mnist"
 
 
 class Plugin:
-    """Facts and curves for the chapters of the optimizers and of the experiment."""
+    """Facts and curves for the chapters of the optimizers, the schedules and the experiment."""
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:
         """Return the memory that the state takes, and the command that runs the experiment."""
@@ -47,6 +48,8 @@ class Plugin:
             yield from optimizer_figures(name)
         elif chapter.module == EXPERIMENT:
             yield from experiment_figures()
+        elif chapter.module:
+            yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
 
     def assets(self) -> Iterable[Path]:
         """Return the style of the charts and the script that reads their values out."""

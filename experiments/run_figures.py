@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
@@ -11,7 +13,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments.curves import group_by_rate, group_by_seed, learning_curves, to_page_svg
+from experiments.curves import (
+    Grouping,
+    group_by_rate,
+    group_by_seed,
+    learning_curves,
+    to_page_svg,
+)
 from experiments.library import state_numbers
 from experiments.records import Record, load_all
 from experiments.schedules import schedule_words, setting_text
@@ -43,6 +51,10 @@ TELLING = ("adamw", "sgd", "adagrad", "signum")
 CHAPTER = "../optimizers/{}.html"
 """The address of an optimizer's chapter, seen from that of an experiment."""
 
+RULE = (
+    *("optimizer", "options", "dtype"),
+    *("schedule", "schedule_options", "wd_schedule", "wd_schedule_options"),
+)
 COMPARABLE = ("data", "epochs", "batch_size")
 DATA_NAMES = {
     "mnist": "MNIST",
@@ -57,10 +69,33 @@ def optimizer_figures(name: str) -> Iterator[Figure]:
     folders = _folders(name)
     finals = _records(folders)
     if runs := runs_to_compare(finals, name):
-        html = _learning_curves(runs) + _table(FINAL_HEAD, _final_rows(runs)) + _conditions(runs)
-        yield Figure(f"Runs on {_data_name(runs[0])}", "curves", html)
+        yield comparison(runs, BY_OPTIMIZER)
     if runs := runs_to_compare(_records([folder / SEARCHES for folder in folders]), name):
         yield Figure("The choice of the learning rate", "sensitivity", _search(runs, finals))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What tells the runs of a figure apart.
+
+    * `head`: what the table calls it
+    * `group`: gives the runs of each line
+    * `others`: says what the runs have instead of it, for the caption
+    """
+
+    head: str
+    group: Grouping
+    others: Callable[[Sequence[Record]], str]
+
+
+def comparison(runs: Sequence[Record], subject: Subject) -> Figure:
+    """Return the learning curves of some runs, their numbers, and their conditions."""
+    html = (
+        _learning_curves(runs, subject)
+        + _table((subject.head, *FINAL_HEAD), _final_rows(runs, subject))
+        + _conditions(runs, subject)
+    )
+    return Figure(f"Runs on {_data_name(runs[0])}", "curves", html)
 
 
 def first_run(name: str) -> Record | None:
@@ -97,7 +132,8 @@ def experiment_figures() -> Iterator[Figure]:
     shown = [
         run for name in TELLING for run in runs if run.optimizer == name and _alike(run, runs[0])
     ]
-    html = _learning_curves(shown or runs) + _conditions(shown or runs)
+    shown = shown or runs
+    html = _learning_curves(shown, BY_OPTIMIZER) + _conditions(shown, BY_OPTIMIZER)
     yield Figure(f"Runs on {_data_name(runs[0])}", "curves", html)
     in_half = [run for run in committed_records(RESULTS / HALF) if run.optimizer in IN_HALF]
     html = _table(ALL_HEAD, _all_rows([*runs, *in_half])) + _caption(ALL_CAPTION)
@@ -135,11 +171,11 @@ def _alike(one: Record, other: Record) -> bool:
     return all(one.configuration[key] == other.configuration[key] for key in COMPARABLE)
 
 
-def _learning_curves(runs: Sequence[Record]) -> Markup:
-    rows = [(row[0], row[-1]) for row in _final_rows(runs)]
+def _learning_curves(runs: Sequence[Record], subject: Subject) -> Markup:
+    rows = [(row[0], row[-1]) for row in _final_rows(runs, subject)]
     title = f"Learning curves on {_data_name(runs[0])}: {', '.join(label for label, _ in rows)}"
     description = ". ".join(f"{label}: test accuracy {accuracy}" for label, accuracy in rows)
-    return _drawn(_versions(runs), lambda: learning_curves(runs), title, description)
+    return _drawn(_versions(runs), lambda: learning_curves(runs, subject.group), title, description)
 
 
 def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
@@ -159,15 +195,15 @@ def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
     lost = " A triangle at the upper edge is a run that diverged, or whose loss is above {:g}."
     return chart + _caption(
         "{} The loss is that on {:,} of the training images, which were held back.{}",
-        _settings(runs, "seed 0" if _seeds(runs) == "0" else f"seeds {_seeds(runs)}"),
+        _settings(runs, "seed 0" if _seeds(runs) == "0" else f"seeds {_seeds(runs)}", BY_OPTIMIZER),
         runs[0].data["test_samples"],
         lost.format(MOST_LOSS) if shows_lost_runs(groups) else "",
     )
 
 
-def _rule(record: Record) -> tuple[str, str, str]:
-    settings = record.configuration
-    return record.optimizer, settings["dtype"], str(sorted(settings["options"].items()))
+def _rule(record: Record) -> str:
+    """Return what a search and the runs at the rate that it chose have in common."""
+    return json.dumps({key: record.configuration[key] for key in RULE}, sort_keys=True)
 
 
 def _losses(points: Sequence[Record]) -> str:
@@ -198,7 +234,7 @@ def _drawn(
     return _charts[key]
 
 
-FINAL_HEAD = ("Optimizer", "Learning rate", "Runs", "Test accuracy")
+FINAL_HEAD = ("Learning rate", "Runs", "Test accuracy")
 ALL_HEAD = ("Optimizer", "Learning rate", "Test accuracy", "State")
 ALL_CAPTION = (
     "Conditions as above but for what a name is followed by; the accuracy is the median of the seeds, with its range. State: how many "
@@ -206,11 +242,11 @@ ALL_CAPTION = (
 )
 
 
-def _final_rows(runs: Sequence[Record]) -> list[tuple[str, ...]]:
+def _final_rows(runs: Sequence[Record], subject: Subject) -> list[tuple[str, ...]]:
     """Return label, learning rate, number of runs, and median and range of the accuracy."""
     return [
         (label, f"{group[0].configuration['lr']:g}", str(len(group)), _accuracy(group))
-        for label, group in group_by_seed(runs).items()
+        for label, group in subject.group(runs).items()
     ]
 
 
@@ -238,8 +274,8 @@ def _state(run: Record) -> float:
 def _exceptions(run: Record, usual: Record) -> str:
     """Name the conditions of a run that are not the usual ones."""
     own, others = run.configuration, usual.configuration
-    differing = [key for key in ("schedule", "dtype") if own[key] != others[key]]
-    return "".join(f", {key} {own[key]}" for key in differing)
+    differing = [key for key in ("schedule", "wd_schedule", "dtype") if own[key] != others[key]]
+    return "".join(f", {key} {own[key] or 'none'}" for key in differing)
 
 
 def _median(runs: Sequence[Record]) -> float:
@@ -265,30 +301,30 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     ).format(cells, body)
 
 
-def _conditions(runs: Sequence[Record]) -> Markup:
+def _conditions(runs: Sequence[Record], subject: Subject) -> Markup:
     """Say under which conditions the runs were made."""
     folders = {run.path.parent for run in runs if run.path}
     searched = {_point(run) for folder in folders for run in committed_records(folder / SEARCHES)}
     chosen = all(_point(run) in searched for run in runs)
     return _caption(
         "{} Medians and bands are over the seeds.{}",
-        _settings(runs, f"seeds {_seeds(runs)}"),
+        _settings(runs, f"seeds {_seeds(runs)}", subject),
         " Each learning rate was chosen on images held back from training." if chosen else "",
     )
 
 
-def _point(record: Record) -> tuple[str, str, str, float]:
-    return *_rule(record), record.configuration["lr"]
+def _point(record: Record) -> tuple[str, float]:
+    return _rule(record), record.configuration["lr"]
 
 
-def _settings(runs: Sequence[Record], seeds: str) -> str:
+def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     run = runs[0]
     settings, environment = run.configuration, run.environment
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
     threads = "one thread" if environment["threads"] == 1 else f"{environment['threads']} threads"
     return (
         f"{epochs} of {run.data['train_samples']:,} images of {_data_name(run)}, "
-        f"{settings['batch_size']} a step, {_schedules(runs)}, {seeds}; "
+        f"{settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )
 
@@ -297,13 +333,28 @@ def _schedules(runs: Sequence[Record]) -> str:
     """Say how the learning rate falls, or for whom it falls how."""
     owners: dict[str, list[str]] = {}
     for run in runs:
-        names = owners.setdefault(run.configuration["schedule"], [])
+        names = owners.setdefault(_schedule(run), [])
         if run.optimizer not in names:
             names.append(run.optimizer)
     if len(owners) == 1:
         return f"{next(iter(owners))} learning rate"
     named = (f"{schedule} for {', '.join(names)}" for schedule, names in owners.items())
     return f"learning rate {'; '.join(named)}"
+
+
+def _schedule(run: Record) -> str:
+    """Name the schedules of a run, with the arguments that were set."""
+    named = {"": "schedule", " and weight decay ": "wd_schedule"}
+    texts = []
+    for before, field in named.items():
+        if name := run.configuration[field]:
+            options = run.configuration[f"{field}_options"].items()
+            values = ", ".join(f"{option} {setting_text(value)}" for option, value in options)
+            texts.append(f"{before}{name} ({values})" if values else f"{before}{name}")
+    return "".join(texts)
+
+
+BY_OPTIMIZER = Subject("Optimizer", group_by_seed, _schedules)
 
 
 def _seeds(runs: Sequence[Record]) -> str:

@@ -130,8 +130,10 @@ from experiments.speed_cli import Options, speed_command
 from experiments.speed_figures import (
     HarnessFigures,
     ListFigures,
+    SchedulerFigures,
     harness_figures,
     list_figures,
+    scheduler_figures,
 )
 from experiments.speed_fresh import (
     CACHE_VARIABLE,
@@ -143,7 +145,14 @@ from experiments.speed_fresh import (
 )
 from experiments.speed_harness import HarnessCase
 from experiments.speed_lists import DEFAULT_LISTS, ParameterList, Shapes, parameter_list
-from experiments.speed_report import harness_table, list_table, overview_table, save_figures
+from experiments.speed_report import (
+    harness_table,
+    list_table,
+    overview_table,
+    save_figures,
+    scheduler_table,
+)
+from experiments.speed_schedulers import runs as scheduler_runs
 from experiments.speed_ways import (
     COMPILE,
     DEFAULT,
@@ -165,6 +174,7 @@ LEAST_ROUNDS = 5
 SECONDS = 20.0
 SECONDS_IN_OVERVIEW = 6.0
 SECONDS_OF_HARNESS = 60.0
+SECONDS_OF_SCHEDULERS = 10.0
 
 
 def burst(step: Callable[[], None]) -> float:
@@ -395,6 +405,18 @@ def measure_harness(case: HarnessCase, budget: Budget) -> HarnessFigures:
         raise click.Abort from None
 
 
+def measure_schedulers(budget: Budget) -> SchedulerFigures:
+    """## What a schedule costs
+
+    Time a step of a [scheduler](../labml_nn_optim/schedulers/scheduler.py) over 100 groups, each with
+    a scale of its own, beside a loop that does no more than write one number into each of them.
+
+    The schedule is computed once a step, whatever the number of groups, and nesting it in five others
+    adds little. What is left is a multiplication and two looks into a dictionary for each group.
+    """
+    return scheduler_figures(interleave(scheduler_runs(), budget))
+
+
 def run(options: Options) -> None:
     """Measure what the command line asks for, print it, and save it."""
     choice = choose_optimizer(options.optimizer or "adam", None, ())
@@ -408,10 +430,14 @@ def run(options: Options) -> None:
     environment = describe_environment(device) | waiting_policy()
     click.echo(", ".join(f"{name} {value}" for name, value in environment.items()))
     harness: HarnessFigures | None = None
+    schedulers: SchedulerFigures | None = None
     lists: list[ListFigures] = []
     if case is not None:
         harness = measure_harness(case, Budget(options.rounds, SECONDS_OF_HARNESS))
         click.echo(f"\n{harness_table(harness)}")
+    elif options.schedulers:
+        schedulers = measure_schedulers(Budget(options.rounds, SECONDS_OF_SCHEDULERS))
+        click.echo(f"\n{scheduler_table(schedulers)}")
     else:
         for name in options.lists or DEFAULT_LISTS[device.type]:
             parameters = parameter_list(name)
@@ -420,7 +446,7 @@ def run(options: Options) -> None:
             else:
                 lists.append(_whole(choice.name, parameters, device, options))
     if options.json_path is not None:
-        save_figures(options.json_path, environment, lists, harness)
+        save_figures(options.json_path, environment, lists, harness, schedulers)
         click.echo(f"\nfigures {options.json_path}")
 
 
@@ -492,6 +518,7 @@ def _say(line: str) -> None:
 # python -m experiments.speed --all --json all.json
 # python -m experiments.speed --all --lists resnet18
 # python -m experiments.speed --harness
+# python -m experiments.speed --schedulers
 # ```
 #
 # Before you believe a table: close what else is running, look for `~`, and run it twice.

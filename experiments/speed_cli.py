@@ -21,6 +21,7 @@ class Options:
 
     * `optimizer`: None if it says nothing
     * `every`: measure every optimizer
+    * `schedulers`: measure the schedulers instead
     * `lists`: names of lists, None if it says nothing
     * `rounds`: None to measure for some seconds
     """
@@ -28,6 +29,7 @@ class Options:
     optimizer: str | None
     every: bool
     harness: bool
+    schedulers: bool
     lists: tuple[str, ...] | None
     rounds: int | None
     threads: int
@@ -64,6 +66,11 @@ def _subject_options() -> list[click.Option]:
             ["--harness"],
             is_flag=True,
             help="Measure instead what the experiments' harness costs over a bare loop on MNIST.",
+        ),
+        click.Option(
+            ["--schedulers"],
+            is_flag=True,
+            help="Measure instead what writing a schedule into 100 groups costs.",
         ),
         click.Option(
             ["--lists"],
@@ -143,8 +150,19 @@ def _in_a_folder(
 
 
 def _check_modes(options: Options) -> None:
-    if options.every and (options.optimizer is not None or options.harness):
-        other = "--harness" if options.harness else "--optimizer"
-        raise click.UsageError(f"--all measures every optimizer; leave out {other}.")
-    if options.harness and options.lists is not None:
-        raise click.UsageError("--harness trains on MNIST; leave out --lists.")
+    given = {
+        "--optimizer": options.optimizer is not None,
+        "--harness": options.harness,
+        "--schedulers": options.schedulers,
+        "--lists": options.lists is not None,
+    }
+    _leave_out(given, options.every, "--all measures every optimizer", ("--lists",))
+    _leave_out(given, options.harness, "--harness trains on MNIST", ("--harness", "--optimizer"))
+    _leave_out(given, options.schedulers, "--schedulers has groups of its own", ("--schedulers",))
+
+
+def _leave_out(given: dict[str, bool], is_on: bool, reason: str, allowed: tuple[str, ...]) -> None:
+    """Raise `UsageError` if a mode is on together with an option that it does not allow."""
+    for name, is_given in given.items():
+        if is_on and is_given and name not in allowed:
+            raise click.UsageError(f"{reason}; leave out {name}.")

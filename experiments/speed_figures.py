@@ -10,6 +10,7 @@ from experiments.speed_bars import (
     GRAPHS_LATER,
     HARNESS,
     MEMORY,
+    SCHEDULER_MICROSECONDS,
     SECONDS_TO_COMPILE,
     TORCH_BEST,
     Bar,
@@ -18,6 +19,7 @@ from experiments.speed_bars import (
 from experiments.speed_fresh import Compilation, Fresh
 from experiments.speed_harness import BARE, HARNESSED, HarnessCase
 from experiments.speed_lists import ParameterList
+from experiments.speed_schedulers import GROUPS, LOOP
 from experiments.speed_ways import (
     COMPILED_WAYS,
     OUR_WAYS,
@@ -108,6 +110,21 @@ class HarnessFigures:
     spread: dict[str, float]
     accuracies: list[float]
     bar: Bar
+
+
+@dataclass(frozen=True)
+class SchedulerFigures:
+    """What a step of a scheduler costs, by the name of what is timed.
+
+    * `microseconds`: of one step; the median over the rounds
+    * `spread`: as that of `WayFigures`
+    """
+
+    groups: int
+    rounds: int
+    microseconds: dict[str, float]
+    spread: dict[str, float]
+    bars: Sequence[Bar]
 
 
 def list_figures(
@@ -208,4 +225,25 @@ def harness_figures(case: HarnessCase, timings: Timings) -> HarnessFigures:
         spread={name: timings.spread(name) for name in names},
         accuracies=sorted(case.accuracies),
         bar=Bar(f"{HARNESSED} / {BARE}", HARNESS, timings.ratio(HARNESSED, BARE)),
+    )
+
+
+def scheduler_figures(timings: Timings) -> SchedulerFigures:
+    """Put together what was measured of schedulers: their time beyond the bare loop has a limit."""
+    microseconds = {name: 1e6 * timings.median(name) for name in timings.rounds}
+    return SchedulerFigures(
+        groups=GROUPS,
+        rounds=len(timings),
+        microseconds=microseconds,
+        spread={name: timings.spread(name) for name in timings.rounds},
+        bars=[
+            Bar(
+                f"microseconds of {name} beyond the loop",
+                SCHEDULER_MICROSECONDS,
+                value - microseconds[LOOP],
+                digits=1,
+            )
+            for name, value in microseconds.items()
+            if name != LOOP
+        ],
     )

@@ -14,6 +14,7 @@ from experiments.speed_figures import (
     MOST_SPREAD,
     HarnessFigures,
     ListFigures,
+    SchedulerFigures,
     WayFigures,
 )
 from experiments.speed_ways import COMPILE, DEFAULT, measured_as
@@ -118,6 +119,23 @@ def harness_table(figures: HarnessFigures) -> str:
     )
 
 
+def scheduler_table(figures: SchedulerFigures) -> str:
+    """Return what a step of a scheduler costs."""
+    rows = [["", "microseconds", "spread"]]
+    for name, value in figures.microseconds.items():
+        rows.append([name, f"{value:.1f}", f"{figures.spread[name]:.2f}"])
+    noisy = any(spread > MOST_SPREAD for spread in figures.spread.values())
+    return "\n".join(
+        [
+            f"a schedule written into {figures.groups} groups; {figures.rounds} rounds",
+            align(rows),
+            "",
+            bar_table(figures.bars),
+            *(["", NOISY] if noisy else []),
+        ]
+    )
+
+
 def align(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of cells as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -148,11 +166,13 @@ def save_figures(
     environment: Mapping[str, str | int],
     lists: Sequence[ListFigures],
     harness: HarnessFigures | None,
+    schedulers: SchedulerFigures | None,
 ) -> None:
     """Write all figures as JSON, with the hardware and versions that they belong to."""
     content = {
         "environment": environment,
         "lists": [asdict(figures) for figures in lists],
         "harness": None if harness is None else asdict(harness),
+        "schedulers": None if schedulers is None else asdict(schedulers),
     }
     write_atomically(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())

@@ -4,7 +4,7 @@ from experiments.configuration import Configuration
 from experiments.records import Record
 
 
-def make_record(points=5, checks=100, value=0.25, **changes):
+def make_configuration(**changes):
     configuration = Configuration(
         experiment="mnist",
         optimizer="adam",
@@ -16,7 +16,11 @@ def make_record(points=5, checks=100, value=0.25, **changes):
         seed=0,
         options={},
     )
-    configuration = dataclasses.replace(configuration, **changes)
+    return dataclasses.replace(configuration, **changes)
+
+
+def make_record(points=5, checks=100, value=0.25, **changes):
+    configuration = make_configuration(**changes)
     steps = list(range(1, points + 1))
     values = [value] * points
     train = dict.fromkeys(("loss", "lr", "gradient_norm", "update_norm"), values)

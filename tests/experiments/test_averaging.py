@@ -19,7 +19,7 @@ from experiments.line_charts import line_chart
 from experiments.optimizers import choose_optimizer
 from experiments.records import RecordError
 from experiments.runner import Run, Task
-from experiments.training import Plan, evaluate, train
+from experiments.training import Plan, evaluate
 
 CPU = torch.device("cpu")
 
@@ -42,8 +42,7 @@ def make_run(small_data, tmp_path):
 
 
 def weights_after_each_step(run):
-    steps = train(run.model, run.optimizer, run.task.data, run.plan, run.history)
-    return [copy.deepcopy(run.model.state_dict()) for _ in steps]
+    return [copy.deepcopy(run.model.state_dict()) for _ in run.steps()]
 
 
 def loss_of(run, weights):
@@ -62,19 +61,19 @@ def mean(weights, factors):
 
 
 def test_an_exponential_average_takes_every_step():
-    plan = Plan(60, 7, 3.0, 0, 0.1, "constant")
+    plan = Plan(60, 7, 3.0, 0)
     assert all(Average(0.99).takes(step, plan) for step in range(1, plan.total_steps + 1))
 
 
 def test_the_equal_average_takes_every_tenth_step_from_a_third_of_the_run_on():
-    plan = Plan(60_000, 64, 3.0, 0, 0.1, "constant")
+    plan = Plan(60_000, 64, 3.0, 0)
     taken = [step for step in range(1, plan.total_steps + 1) if Average().takes(step, plan)]
     assert plan.total_steps == 3 * 938
     assert taken == list(range(938, 2815, 10))
 
 
 def test_the_equal_average_of_a_run_of_one_step_is_that_step():
-    assert Average().takes(1, Plan(60, 60, 1.0, 0, 0.1, "constant"))
+    assert Average().takes(1, Plan(60, 60, 1.0, 0))
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear"])

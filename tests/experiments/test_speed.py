@@ -61,6 +61,7 @@ NO_OPTIONS = Options(
     optimizer=None,
     every=False,
     harness=False,
+    schedulers=False,
     lists=None,
     rounds=2,
     threads=1,
@@ -397,7 +398,7 @@ def test_memory_of_every_row_is_at_least_the_two_moments(adam_figures):
 @pytest.mark.slow
 def test_a_saved_file_holds_the_figures_and_where_they_were_measured(adam_figures, tmp_path):
     path = tmp_path / "figures.json"
-    save_figures(path, {"processor": "a model"}, [adam_figures], None)
+    save_figures(path, {"processor": "a model"}, [adam_figures], None, None)
     fields = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert fields["environment"] == {"processor": "a model"}
     assert fields["harness"] is None
@@ -513,6 +514,18 @@ def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
     assert "1.10" in table
 
 
+def test_a_scheduler_is_timed_beside_a_loop_over_the_same_groups(tmp_path, capfd):
+    path = tmp_path / "figures.json"
+    assert run_command(main, ["--schedulers", "--rounds", "2", "--json", str(path)]) == 0
+    figures = json.loads(path.read_text())["schedulers"]
+    assert figures["groups"] == 100
+    times = figures["microseconds"]
+    loop = times.pop("bare loop")
+    assert {bar["measured"] for bar in figures["bars"]} == {time - loop for time in times.values()}
+    assert [bar["limit"] for bar in figures["bars"]] == [50.0, 50.0]
+    assert "microseconds of WSDSchedule beyond the loop" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -526,6 +539,8 @@ def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
         (["--all", "--optimizer", "adam"], "--all measures every optimizer; leave out --optimizer"),
         (["--all", "--harness"], "--all measures every optimizer; leave out --harness"),
         (["--harness", "--lists", "tiny"], "--harness trains on MNIST; leave out --lists"),
+        (["--harness", "--schedulers"], "--harness trains on MNIST; leave out --schedulers"),
+        (["--schedulers", "--optimizer", "adam"], "--schedulers has groups of its own; leave out"),
         (["--json", "no-such-folder/figures.json"], "there is no folder no-such-folder"),
         (["--json", "."], "'.' is a directory"),
         (["--frobnicate"], "No such option"),

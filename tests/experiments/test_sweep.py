@@ -17,6 +17,7 @@ from experiments.cli import run_command
 from experiments.jobs import Job, Processes
 from experiments.optimizers import choose_optimizer
 from experiments.records import load, load_all, save
+from experiments.schedules import choose_schedules
 from experiments.sweep import (
     MOST_EXTENSIONS,
     Run,
@@ -128,7 +129,7 @@ def conditions(tmp_path):
         seeds=(0, 1),
         search_epochs=0.1,
         rates=(1e-3, 3e-3, 1e-2),
-        schedule="linear",
+        schedules=choose_schedules("linear", [], None, []),
         dtype="float32",
         settings=("betas=0.9,0.99",),
         places=("--device", "cpu", "--threads", "1"),

@@ -8,6 +8,7 @@ from torch import nn
 
 from experiments.bare import train_bare
 from experiments.checkpoints import Checkpoints
+from experiments.schedules import make_schedulers
 from experiments.training import (
     MOST_CHECKS,
     MOST_POINTS,
@@ -18,18 +19,23 @@ from experiments.training import (
     batches,
     estimate_curvature,
     evaluate,
-    linear,
     shuffled,
     train,
 )
 from labml_nn_optim import Adam, get_optimizer, optimizer_names
+from tests.experiments.examples import make_configuration
 
 CPU = torch.device("cpu")
 
 
 def make_plan(**changes):
-    values = {"samples": 60, "batch_size": 7, "epochs": 3.0, "seed": 5, "lr": 0.1}
-    return Plan(**values | {"schedule": "linear"} | changes)
+    values = {"samples": 60, "batch_size": 7, "epochs": 3.0, "seed": 5}
+    return Plan(**values | changes)
+
+
+def falling(optimizer, plan):
+    """Return the scheduler of a linear run."""
+    return make_schedulers(optimizer, make_configuration(schedule="linear"), plan)
 
 
 def make_model():
@@ -117,19 +123,19 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert len(orders) == 6
 
 
-def test_the_linear_schedule_falls_from_1_by_equal_steps_and_would_reach_0_one_step_later():
-    factors = [linear(step, 4) for step in range(1, 6)]
-    assert factors == [1, 0.75, 0.5, 0.25, 0]
-
-
-def test_the_learning_rate_of_a_step_is_written_into_every_group(small_data):
+def test_a_step_has_its_own_learning_rate_in_every_group(small_data):
     model = make_model()
     groups = [{"params": [parameter]} for parameter in model.parameters()]
-    optimizer = Adam(groups, lr=123.0)
+    optimizer = Adam(groups, lr=0.1)
+    rates = []
+    optimizer.register_step_pre_hook(
+        lambda *_: rates.append({group["lr"] for group in optimizer.param_groups})
+    )
     plan = make_plan(epochs=1.0)
-    for step in train(model, optimizer, small_data, plan, History(CPU)):
-        rates = {group["lr"] for group in optimizer.param_groups}
-        assert rates == {0.1 * linear(step, plan.total_steps)}
+    schedulers = falling(optimizer, plan)
+    for _ in train(model, optimizer, schedulers, small_data, plan, History(CPU)):
+        pass
+    assert rates == [{0.1 * (1 - step / 9)} for step in range(9)]
 
 
 def test_measuring_changes_nothing_about_the_training(small_data):
@@ -137,9 +143,11 @@ def test_measuring_changes_nothing_about_the_training(small_data):
     model, bare_model = make_model(), make_model()
     optimizer, bare_optimizer = (Adam(m.parameters(), lr=0.1) for m in (model, bare_model))
     history = History(CPU)
-    for _ in train(model, optimizer, small_data, plan, history):
+    schedulers = falling(optimizer, plan)
+    for _ in train(model, optimizer, schedulers, small_data, plan, history):
         pass
-    accuracy = train_bare(bare_model, bare_optimizer, small_data, plan=plan)
+    (scheduler,) = falling(bare_optimizer, plan)
+    accuracy = train_bare(bare_model, bare_optimizer, scheduler, small_data, plan=plan)
     for ours, bare in zip(model.parameters(), bare_model.parameters(), strict=True):
         assert torch.equal(ours, bare)
     assert history.curves["test"].columns["accuracy"][-1] == accuracy
@@ -147,10 +155,9 @@ def test_measuring_changes_nothing_about_the_training(small_data):
 
 def test_norms_are_those_of_gradient_and_update(small_data):
     model = make_model()
-    optimizer = torch.optim.SGD(model.parameters())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     history = History(CPU)
-    plan = make_plan(schedule="constant", lr=0.5)
-    next(iter(train(model, optimizer, small_data, plan, history)))
+    next(iter(train(model, optimizer, [], small_data, make_plan(), history)))
     row = history.curves["train"].at(1)
     gradients = torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
     assert row["gradient_norm"] == pytest.approx(gradients.norm().item(), rel=1e-6)
@@ -160,9 +167,10 @@ def test_norms_are_those_of_gradient_and_update(small_data):
 
 def test_the_written_loss_is_the_mean_since_the_row_before(small_data):
     model = make_model()
-    plan = make_plan(samples=60, batch_size=20, epochs=200.0, schedule="constant", lr=0.0)
+    plan = make_plan(samples=60, batch_size=20, epochs=200.0)
     history = History(CPU)
-    for step in train(model, torch.optim.SGD(model.parameters()), small_data, plan, history):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    for step in train(model, optimizer, [], small_data, plan, history):
         if step == 9:
             break
     # Without a step size every epoch of three batches has the same mean loss.
@@ -189,7 +197,8 @@ def test_the_curvature_is_estimated_before_every_tenth_step_from_the_first_on(sm
     optimizer = Curious(model.parameters())
     plan = make_plan()
     counts = [
-        len(optimizer.estimates) for _ in train(model, optimizer, small_data, plan, History(CPU))
+        len(optimizer.estimates)
+        for _ in train(model, optimizer, [], small_data, plan, History(CPU))
     ]
     assert counts == [1] * 10 + [2] * 10 + [3] * 7
     assert [n_tokens for n_tokens, _ in optimizer.estimates] == [7, 7, 7]
@@ -201,23 +210,25 @@ def test_a_short_batch_counts_as_many_samples_as_it_has(small_data):
     model = make_model()
     optimizer = Curious(model.parameters())
     plan = make_plan(samples=50, batch_size=20, epochs=7.0)
-    for _ in train(model, optimizer, small_data, plan, History(CPU)):
+    for _ in train(model, optimizer, [], small_data, plan, History(CPU)):
         pass
     assert [n_tokens for n_tokens, _ in optimizer.estimates] == [20, 20, 10]
 
 
 def test_the_step_after_an_estimate_follows_the_true_labels_alone(small_data):
     model, other = make_model(), make_model()
-    plan = make_plan(schedule="constant", lr=0.5)
+    plan = make_plan()
 
     class Indifferent(torch.optim.SGD):
         def update_hessian(self, n_tokens):
             assert n_tokens == 7
 
     curious, plain = History(CPU), History(CPU)
-    for _ in train(model, Indifferent(model.parameters()), small_data, plan, curious):
+    indifferent = Indifferent(model.parameters(), lr=0.5)
+    for _ in train(model, indifferent, [], small_data, plan, curious):
         pass
-    for _ in train(other, torch.optim.SGD(other.parameters()), small_data, plan, plain):
+    sgd = torch.optim.SGD(other.parameters(), lr=0.5)
+    for _ in train(other, sgd, [], small_data, plan, plain):
         pass
     assert curious.state_dict()["curves"] == plain.state_dict()["curves"]
     for ours, theirs in zip(model.parameters(), other.parameters(), strict=True):
@@ -265,11 +276,14 @@ def test_a_network_that_has_diverged_is_estimated_without_an_error(small_data):
 
 
 def test_the_bare_loop_estimates_the_same_curvature(small_data):
-    plan = make_plan(lr=0.5)
+    plan = make_plan()
     model, bare_model = make_model(), make_model()
-    for _ in train(model, Curious(model.parameters()), small_data, plan, History(CPU)):
+    optimizer, bare_optimizer = (Curious(m.parameters(), lr=0.5) for m in (model, bare_model))
+    schedulers = falling(optimizer, plan)
+    for _ in train(model, optimizer, schedulers, small_data, plan, History(CPU)):
         pass
-    train_bare(bare_model, Curious(bare_model.parameters()), small_data, plan=plan)
+    (scheduler,) = falling(bare_optimizer, plan)
+    train_bare(bare_model, bare_optimizer, scheduler, small_data, plan=plan)
     for ours, bare in zip(model.parameters(), bare_model.parameters(), strict=True):
         assert torch.equal(ours, bare)
 
@@ -289,10 +303,14 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_numbers(
 
     def start():
         model = make_model()
-        return model, make_optimizer(name, model), History(CPU)
+        optimizer = make_optimizer(name, model)
+        return model, optimizer, *falling(optimizer, plan), History(CPU)
+
+    def steps(model, optimizer, scheduler, history):
+        return train(model, optimizer, [scheduler], small_data, plan, history)
 
     straight = start()
-    for step in train(straight[0], straight[1], small_data, plan, straight[2]):
+    for step in steps(*straight):
         if step == done:
             checkpoints.save(step, {"parts": [part.state_dict() for part in straight]})
     resumed = start()
@@ -300,17 +318,16 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_same_numbers(
     assert problems == []
     for part, values in zip(resumed, state["parts"], strict=True):
         part.load_state_dict(values)
-    steps = list(train(resumed[0], resumed[1], small_data, plan, resumed[2]))
-    assert steps == list(range(done + 1, plan.total_steps + 1))
-    assert resumed[2].state_dict()["curves"] == straight[2].state_dict()["curves"]
+    assert list(steps(*resumed)) == list(range(done + 1, plan.total_steps + 1))
+    assert resumed[-1].state_dict()["curves"] == straight[-1].state_dict()["curves"]
     for ours, theirs in zip(resumed[0].parameters(), straight[0].parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
 
 def test_a_diverged_loss_is_written_as_it_is(small_data):
     model = make_model()
-    plan = make_plan(schedule="constant", lr=1e38)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e38)
     history = History(CPU)
-    for _ in train(model, torch.optim.SGD(model.parameters()), small_data, plan, history):
+    for _ in train(model, optimizer, [], small_data, make_plan(), history):
         pass
     assert not math.isfinite(history.curves["train"].columns["loss"][-1])

@@ -1,0 +1,67 @@
+"""Figures of committed runs for the chapters of the schedules: one optimizer, many schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from experiments import run_figures
+from experiments.curves import group_by_schedule
+from experiments.records import Record
+from experiments.run_figures import Subject, committed_records, comparison
+from site_gen.plugins import Figure
+
+FOLDER = "schedules"
+"""The folder of these runs, in that of the results."""
+
+FAMILIES = {
+    "schedules.progress": ("linear", "polynomial"),
+    "schedules.ramp": ("rex", "exponential"),
+    "schedules.decay": ("step",),
+    "schedules.warmup": ("warmup-cosine", "linear-to-zero"),
+    "schedules.wsd": ("wsd", "tri-stage"),
+    "schedules.power": ("inverse-sqrt", "power"),
+    "schedules.infinite": ("infinite",),
+    "schedules.cycles": ("sgdr", "one-cycle", "cyclic"),
+}
+"""The schedules whose runs a chapter shows, by the module of the chapter."""
+
+WEIGHT_DECAY = "schedulers.scheduler"
+"""The module of the chapter that shows the runs whose weight decay has a schedule."""
+
+BASELINES: tuple[tuple[str, dict[str, Any]], ...] = (("constant", {}), ("cosine", {}))
+"""What a schedule is shown beside."""
+
+
+def schedule_figures(module: str) -> Iterator[Figure]:
+    """Yield the runs of a chapter's schedules beside those of the base lines.
+
+    * `module`: without the name of the library, such as `schedules.wsd`
+
+    There is no figure without a run of the chapter's own.
+    """
+    records = committed_records(run_figures.RESULTS / FOLDER)
+    plain = [run for run in records if run.configuration["wd_schedule"] is None]
+    baselines = list(BASELINES)
+    if module == WEIGHT_DECAY:
+        own = [run for run in records if run.configuration["wd_schedule"] is not None]
+        # What a schedule of the weight decay does shows beside the same run without one.
+        baselines += [_of_rate(run) for run in own]
+    else:
+        family = FAMILIES.get(module, ())
+        own = [run for name in family for run in plain if run.configuration["schedule"] == name]
+    if own:
+        others = [run for run in plain if _of_rate(run) in baselines]
+        yield comparison([*own, *others], BY_SCHEDULE)
+
+
+def _of_rate(run: Record) -> tuple[str, dict[str, Any]]:
+    """Return the schedule of the learning rate and the arguments that were set."""
+    return run.configuration["schedule"], run.configuration["schedule_options"]
+
+
+def _optimizers(runs: Sequence[Record]) -> str:
+    return ", ".join(dict.fromkeys(run.optimizer for run in runs))
+
+
+BY_SCHEDULE = Subject("Schedule", group_by_schedule, _optimizers)
