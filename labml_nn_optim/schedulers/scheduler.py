@@ -69,15 +69,14 @@ class Entry:
 
     def write(self, group: dict[str, Any], value: float) -> None:
         """Set the value, in place if it is a tensor."""
-        current = self.read(group)
+        held = group[self.name]
+        current = held if self.index is None else held[self.index]
         if isinstance(current, Tensor):
             current.fill_(value)
         elif self.index is None:
             group[self.name] = value
         else:
-            values = list(group[self.name])
-            values[self.index] = value
-            group[self.name] = type(group[self.name])(values)
+            group[self.name] = (*held[: self.index], value, *held[self.index + 1 :])
 
 
 def group_tags(group: dict[str, Any]) -> frozenset[str] | None:
@@ -193,6 +192,7 @@ class Scheduler(LRScheduler):
         self._updates_per_epoch = updates_per_epoch if schedule.interval == "epoch" else None
         self._cooldown: dict[str, Any] | None = None
         self._entry = Entry(key)
+        self._scale_key = f"{key}_scale"
         self._selector = Selector(tags)
         self._choose_groups()
         self._check_values()
@@ -279,7 +279,7 @@ class Scheduler(LRScheduler):
         return self.schedule.get_value(self._total_steps, self._total_steps)
 
     def _scaled(self, value: float, group: dict[str, Any]) -> float:
-        scale: float = group.get(f"{self.key}_scale", 1.0)
+        scale: float = group.get(self._scale_key, 1.0)
         if self.mode == "relative":
             own: float = group[self._initial_key]
             return own * value / self.reference * scale
@@ -293,8 +293,9 @@ class Scheduler(LRScheduler):
             self._choose_groups()
             self._prepare_groups()
         value = self._value(self.last_epoch)
+        scaled, write = self._scaled, self._entry.write
         for _, group in self._groups():
-            self._entry.write(group, self._scaled(value, group))
+            write(group, scaled(value, group))
 
     # ## A step
     def _watch_optimizer(self) -> None:
