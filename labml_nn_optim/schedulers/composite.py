@@ -58,7 +58,9 @@ class CompositeScheduler(NamedScheduler):
             raise ValueError(f"{name} must be a list of at least one scheduler, got []")
         for index, part in enumerate(parts):
             if not isinstance(part, NamedScheduler):
-                raise TypeError(f"{name}[{index}] must be a scheduler, got {part!r}")
+                raise TypeError(
+                    f"{name}[{index}] must be a scheduler with a name, such as LinearLR, got {part!r}"
+                )
             if isinstance(part, ScalePerParamScheduler):
                 raise ValueError(
                     f"{name}[{index}] must not scale; scale what is made from the parts"
@@ -74,6 +76,8 @@ class CompositeScheduler(NamedScheduler):
                     f"{name}[{index}] must have the tags of {name}[0], "
                     f"{shown(parts[0].param_group_tags)}, got {shown(part.param_group_tags)}"
                 )
+        for part in parts:
+            part.release()
         return list(parts)
 
     def _tags(self, parts: Sequence[NamedScheduler], own: Tags) -> Tags:

@@ -14,6 +14,7 @@ symbols:
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -281,13 +282,11 @@ class InverseSquareRootDecayScheduler(NamedScheduler):
         self, initial_val: float = 1.0, scale: float = 1.0, warmup_steps: float = 1.0
     ) -> ScheduleBase:
         """Return the schedule."""
-        require_number("warmup_steps", warmup_steps, minimum=1.0)
+        require_number("warmup_steps", warmup_steps, above=0.0)
         require_number("scale", scale)
-        if not float(warmup_steps).is_integer():
-            raise ValueError(f"warmup_steps must be a whole number, got {warmup_steps!r}")
-        held = initial_val * scale / warmup_steps**0.5
-        falling = InverseSqrtSchedule(held, timescale=warmup_steps)
-        return ConstantSchedule(held).then(falling, after=int(warmup_steps))
+        start = math.ceil(warmup_steps)
+        falling = InverseSqrtSchedule(initial_val * scale / start**0.5, timescale=start)
+        return ConstantSchedule(initial_val * scale / warmup_steps**0.5).then(falling, after=start)
 
 
 class CosineDecayScheduler(NamedScheduler):

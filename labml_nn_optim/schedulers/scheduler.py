@@ -15,6 +15,8 @@ symbols:
 
 from __future__ import annotations
 
+import dataclasses
+import numbers
 import re
 import warnings
 import weakref
@@ -53,11 +55,10 @@ class Entry:
     def check(self, group: dict[str, Any], number: int) -> None:
         """Raise `ValueError` if the group has no such entry."""
         value = group.get(self.name)
-        if self.index is None:
-            known = self.name in group and not isinstance(value, tuple | list)
-        else:
-            known = isinstance(value, tuple | list) and self.index < len(value)
-        if not known:
+        if self.index is not None:
+            elements = value if isinstance(value, tuple | list) else ()
+            value = elements[self.index] if self.index < len(elements) else None
+        if isinstance(value, bool) or not isinstance(value, numbers.Real | Tensor):
             raise ValueError(
                 f"key must name a number in group {number}, which has "
                 f"{', '.join(name for name in group if name != 'params')}; got {self.key!r}"
@@ -76,7 +77,14 @@ class Entry:
         elif self.index is None:
             group[self.name] = value
         else:
-            group[self.name] = (*held[: self.index], value, *held[self.index + 1 :])
+            self.replace(group, value)
+
+    def replace(self, group: dict[str, Any], value: Any) -> None:
+        """Put `value` in the place of the present one."""
+        held = group[self.name]
+        if self.index is not None:
+            value = type(held)((*held[: self.index], value, *held[self.index + 1 :]))
+        group[self.name] = value
 
 
 def group_tags(group: dict[str, Any]) -> frozenset[str] | None:
@@ -183,20 +191,26 @@ class Scheduler(LRScheduler):
         if absolute_floor and mode == "relative":
             raise ValueError("absolute_floor must be False in the relative mode, got True")
         self.optimizer = optimizer
-        self.schedule = schedule
+        self.schedule = self._planned = schedule
         self.mode = mode
         self.reference = reference
-        self.last_epoch = last_epoch + 1
+        self.last_epoch = int(last_epoch) + 1
         self._step_count = self.last_epoch + 1
         self._total_steps = total_steps
         self._updates_per_epoch = updates_per_epoch if schedule.interval == "epoch" else None
-        self._cooldown: dict[str, Any] | None = None
+        self._cooldowns: list[dict[str, Any]] = []
         self._entry = Entry(key)
         self._scale_key = f"{key}_scale"
+        self._initial_key = f"initial_{key}"
+        self._own: dict[int, float] = {}
         self._selector = Selector(tags)
         self._choose_groups()
         self._check_values()
         self._floor = self._last_value() if absolute_floor else None
+        if self._floor is not None and reference <= self._floor:
+            raise ValueError(
+                f"reference must be above the floor, {self._floor!r}, got {reference!r}"
+            )
         if self.claims_at_once:
             self._claim()
         self._prepare_groups()
@@ -219,17 +233,22 @@ class Scheduler(LRScheduler):
     def _prepare_groups(self) -> None:
         """Remember each group's own value, and give each a tensor of its own where it has one."""
         seen: set[int] = set()
-        for group in self.optimizer.param_groups:
+        # The defaults of the optimizer hold the same tensor, and groups that are added later start there.
+        for group in (*self.optimizer.param_groups, self.optimizer.defaults):
             value = self._entry.read(group) if self._entry.name in group else None
-            if isinstance(value, Tensor) and id(value) in seen and self._entry.index is None:
-                group[self._entry.name] = value.clone()
+            if isinstance(value, Tensor) and id(value) in seen:
+                self._entry.replace(group, value.clone())
             seen.add(id(value))
-        for _, group in self._groups():
-            group.setdefault(self._initial_key, self._number(group))
+        # A group that came from a checkpoint may have lost its own value.
+        for number, group in self._groups():
+            own = group.setdefault(self._initial_key, self._own.get(number, self._number(group)))
+            self._own[number] = float(own)
 
-    @property
-    def _initial_key(self) -> str:
-        return f"initial_{self.key}"
+    def _follow_groups(self) -> None:
+        """Take in groups that were added, or came from a checkpoint of the optimizer."""
+        if len(self.optimizer.param_groups) != self._group_count:
+            self._choose_groups()
+            self._prepare_groups()
 
     def _number(self, group: dict[str, Any]) -> float:
         return float(self._entry.read(group))
@@ -240,15 +259,17 @@ class Scheduler(LRScheduler):
             yield number, groups[number]
 
     # ## No two for one place
-    def _claim(self) -> None:
+    def _claim(self, take_over: bool = False) -> None:
         writers = _writers.setdefault(self.optimizer, [])
         writers[:] = [writer for writer in writers if writer() is not None]
-        for writer in writers:
+        for writer in tuple(writers):
             other = writer()
             if other is None or other is self or other.key != self.key:
                 continue
             shared = sorted(set(other._chosen) & set(self._chosen))
-            if shared:
+            if shared and take_over:
+                writers.remove(writer)
+            elif shared:
                 raise ValueError(
                     f"tags must leave out the groups {shared}, whose {self.key} another "
                     f"{type(other).__name__} writes; release() that one, or give both tags"
@@ -289,9 +310,7 @@ class Scheduler(LRScheduler):
         return self._floor + (self.reference * scale - self._floor) * height
 
     def _write(self) -> None:
-        if len(self.optimizer.param_groups) != self._group_count:
-            self._choose_groups()
-            self._prepare_groups()
+        self._follow_groups()
         value = self._value(self.last_epoch)
         scaled, write = self._scaled, self._entry.write
         for _, group in self._groups():
@@ -302,13 +321,27 @@ class Scheduler(LRScheduler):
         self._steps_done = self._steps_seen = 0
         myself = weakref.ref(self)
 
-        def count(*_: Any) -> None:
+        def count(optimizer: Optimizer, *_: Any) -> None:
             scheduler = myself()
-            if scheduler is not None:
+            # A fused optimizer is called all the same, and told by GradScaler to stay where it is.
+            if scheduler is not None and not getattr(optimizer, "found_inf", False):
                 scheduler._steps_done += 1
 
-        handle = self.optimizer.register_step_post_hook(count)
-        weakref.finalize(self, handle.remove)
+        def forget_groups(*_: Any) -> None:
+            scheduler = myself()
+            if scheduler is not None:
+                scheduler._group_count = -1
+
+        for handle in (
+            self.optimizer.register_step_post_hook(count),
+            self.optimizer.register_load_state_dict_post_hook(forget_groups),
+        ):
+            weakref.finalize(self, handle.remove)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # A copy, or what comes out of a pickle, has an optimizer of its own, which calls nobody.
+        self.__dict__.update(state)
+        self._watch_optimizer()
 
     def step(self, epoch: int | None = None) -> None:
         """Count one more step, or go to step `epoch`, and write the new values.
@@ -316,8 +349,10 @@ class Scheduler(LRScheduler):
         A step that the optimizer left out because a gradient was not finite, as `GradScaler` makes it do,
         does not count.
         """
-        if not self.claims_at_once:
-            self._claim()
+        if epoch is not None:
+            require_number("epoch", epoch)
+        self._follow_groups()
+        self._claim()
         if epoch is None and self._was_skipped():
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
@@ -335,7 +370,12 @@ class Scheduler(LRScheduler):
             for param in group["params"]
             if param.grad is not None
         )
-        return any(not torch.isfinite(gradient).all() for gradient in gradients)
+        return any(not torch.isfinite(stored(gradient)).all() for gradient in gradients)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        # torch's SequentialLR has its next part begin this way.
+        self._claim(take_over=True)
+        self.step(epoch)
 
     def start_decay(self, steps: int, end_value: float = 0.0, tail: str = "linear") -> None:
         """Bring the value down from where it is, to `end_value` in `steps` steps.
@@ -347,15 +387,12 @@ class Scheduler(LRScheduler):
         )
 
     def _cool_down(self, cooldown: dict[str, Any]) -> None:
-        self.schedule = CooldownSchedule(self._planned, **cooldown)
-        self._cooldown = cooldown
-
-    @property
-    def _planned(self) -> ScheduleBase:
-        """The schedule without a decay that was started on the way."""
-        if self._cooldown is not None and isinstance(self.schedule, CooldownSchedule):
-            return self.schedule.schedule
-        return self.schedule
+        # The scheduler has its interval already, and a schedule inside another one must have none.
+        inner = dataclasses.replace(self.schedule, interval="update")
+        schedule = CooldownSchedule(inner, **cooldown)
+        schedule.get_value(cooldown["start"] + 1, self._total_steps)
+        self.schedule = schedule
+        self._cooldowns.append(cooldown)
 
     # ## What others ask
     def get(self) -> list[float | None]:
@@ -389,7 +426,7 @@ class Scheduler(LRScheduler):
         return {
             "last_epoch": self.last_epoch,
             "schedule": written_down(self._planned),
-            "cooldown": self._cooldown,
+            "cooldowns": [dict(cooldown) for cooldown in self._cooldowns],
         }
 
     def load_state_dict(
@@ -400,6 +437,9 @@ class Scheduler(LRScheduler):
         The schedule is the one that this scheduler was made with. Warns if the checkpoint's is another
         one; `use_saved_schedule` takes that.
         """
+        for name in ("last_epoch", "schedule", "cooldowns"):
+            if name not in state_dict:
+                raise ValueError(f"state_dict must have {name}, got only {', '.join(state_dict)}")
         saved = state_dict["schedule"]
         own = written_down(self._planned)
         if use_saved_schedule:
@@ -407,18 +447,25 @@ class Scheduler(LRScheduler):
                 raise ValueError(
                     "use_saved_schedule must be False, as a function is not saved, got True"
                 )
-            self.schedule = schedule_from_config(saved)
+            self._planned = schedule_from_config(saved)
         elif None not in (saved, own) and saved != own:
             warnings.warn(
                 f"the checkpoint was made with the schedule {saved}; going on with {own}",
                 stacklevel=2,
             )
-        self._cooldown = None
-        if state_dict["cooldown"] is not None:
-            self._cool_down(state_dict["cooldown"])
+        self.schedule, self._cooldowns = self._planned, []
+        for cooldown in state_dict["cooldowns"]:
+            self._cool_down(cooldown)
         self.last_epoch = state_dict["last_epoch"]
         self._step_count = self.last_epoch + 1
-        self._write()
+        # A part of torch's SequentialLR that has not begun stands before its first step.
+        if self.last_epoch >= 0:
+            self._write()
+
+
+def stored(gradient: Tensor) -> Tensor:
+    """Return what a gradient holds; a sparse one knows its other elements to be 0."""
+    return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
 def written_down(schedule: ScheduleBase) -> dict[str, Any] | None:
