@@ -213,8 +213,12 @@ class ScalePerParamScheduler(CompositeScheduler):
         return scheduler.schedule
 
     def _scaled(self, value: float, group: dict[str, Any]) -> float:
-        scale: float = next((group[name] for name in self.adjustments if name in group), 1.0)
-        return super()._scaled(value, group) * scale
+        value = super()._scaled(value, group)
+        for name in self.adjustments:
+            if name in group:
+                scale: float = group[name]
+                return value * scale
+        return value
 
 
 class SequentialLR(LearningRate, SequentialScheduler):

@@ -22,7 +22,7 @@ from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.checks import require_choice, require_count, require_number
 from labml_nn_optim.schedulers.scheduler import Scheduler, Tags
-from labml_nn_optim.schedules.base import ScheduleBase
+from labml_nn_optim.schedules.base import ScheduleBase, as_plain
 from labml_nn_optim.schedules.cycles import (
     CosineAnnealingSchedule,
     CyclicSchedule,
@@ -126,7 +126,7 @@ class NamedScheduler(Scheduler):
         bound.apply_defaults()
         generic = {name: key for key, name in self.names.items()}
         self.arguments = {
-            generic.get(name, name): value
+            generic.get(name, name): as_plain(value)
             for name, value in bound.arguments.items()
             if name not in FRAME
         }

@@ -84,6 +84,8 @@ class ScheduleBase(metaclass=Record):
     interval: str = "update"
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, as_plain(value))
         self._check_kind()
         self._check_idle_fields()
         self._check_overhang()
@@ -299,11 +301,16 @@ def percent_bounds(start: float, end: float, total_steps: float) -> tuple[float,
     return int(start * last), total_steps if end == 1.0 else int(end * last)
 
 
+def as_plain(value: Any) -> Any:
+    """Return a number out of a tensor, which may be a group's own and change, or out of numpy."""
+    return value.item() if getattr(value, "shape", None) == () else value
+
+
 def require_values(name: str, values: Any, **bounds: float | None) -> tuple[float, ...]:
     """Return `values` as a tuple; raise unless it is a sequence of at least one number within bounds."""
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of numbers, got {values!r}")
-    found = tuple(values)
+    found = tuple(as_plain(value) for value in values)
     if not found:
         raise ValueError(f"{name} must be a list of at least one number, got []")
     for index, value in enumerate(found):
