@@ -134,6 +134,44 @@ def test_arguments_of_the_optimizer_reach_it_and_the_record(mnist, tmp_path):
     assert ours[1] != pytest.approx(theirs[1], rel=1e-2)
 
 
+def test_schedules_reach_the_run_the_record_and_the_checkpoint(mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "CHECKPOINT_SECONDS", 0.0)
+    arguments = ["--data", "digits", "--epochs", 1, "--optimizer", "adamw", "--lr", 0.01]
+    rate = ["--schedule", "wsd", "--schedule-set", "tail=1-sqrt,decay_percent=0.3,warmup_steps=4"]
+    decay = ["--wd-schedule", "linear", "--wd-schedule-set", "exclude_last=False"]
+    assert mnist(*arguments, *rate, *decay)[0] == 0
+    (record,) = load_all(tmp_path / "out")
+    assert record.configuration["schedule"] == "wsd"
+    assert record.configuration["schedule_options"] == {
+        "tail": "1-sqrt",
+        "decay_percent": 0.3,
+        "warmup_steps": 4,
+    }
+    assert record.configuration["wd_schedule"] == "linear"
+    assert record.configuration["wd_schedule_options"] == {"exclude_last": False}
+    rates = record.curves["train"]["lr"]
+    assert rates[:4] == [pytest.approx(0.01 * step / 5) for step in (1, 2, 3, 4)]
+    assert rates[4:17] == [0.01] * 13
+    assert rates[17] == pytest.approx(0.01 * (1 - (1 / 7) ** 0.5), rel=1e-5)
+    saved = max((tmp_path / "out").glob("*/*.pt"))
+    state = torch.load(saved, weights_only=True)["state"]
+    assert [scheduler["last_epoch"] for scheduler in state["schedulers"]] == [23, 23]
+    assert state["optimizer"]["param_groups"][0]["weight_decay"] == 0
+    # Without its last checkpoint the run goes on from the one before.
+    saved.unlink()
+    first = without_times(tmp_path / "out")
+    _, _, err = mnist(*arguments, *rate, *decay, "--resume")
+    assert "going on after step 22 of 23" in err
+    assert without_times(tmp_path / "out") == first
+
+
+def test_a_run_that_is_too_short_for_its_schedule_is_one_line(mnist):
+    arguments = ["--schedule", "wsd", "--schedule-set", "warmup_steps=30"]
+    status, _, err = mnist("--data", "digits", "--epochs", 0.1, *arguments)
+    assert status == 2
+    assert err == ("error: WSDSchedule: warmup_steps must be at most total_steps, 2, got 30\n")
+
+
 def test_real_mnist_is_learned_within_a_twentieth_of_an_epoch(
     mnist, tmp_path, mnist_root, monkeypatch
 ):

@@ -78,6 +78,14 @@ def test_a_chapter_without_a_record_has_no_curves(results):
     assert figures("labml_nn_optim.base") == []
 
 
+def test_a_chapter_of_a_schedule_shows_its_runs(results):
+    assert figures("labml_nn_optim.schedules.wsd") == []
+    save(make_record(optimizer="adamw", schedule="wsd"), results / "schedules")
+    (figure,) = figures("labml_nn_optim.schedules.wsd")
+    assert figure.title == "Runs on MNIST"
+    assert figures("labml_nn_optim.schedules.cycles") == []
+
+
 def test_a_changed_library_is_read_anew(tmp_path, monkeypatch):
     copy = tmp_path / "labml_nn_optim"
     shutil.copytree(labml_nn_optim.__path__[0], copy, ignore=shutil.ignore_patterns("__pycache__"))

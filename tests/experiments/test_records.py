@@ -28,13 +28,16 @@ def test_the_file_is_named_after_the_optimizer_and_everything_that_decides_the_n
             {"seed": 1},
             {"lr": 2e-3},
             {"schedule": "constant"},
+            {"schedule_options": {"end_value": 0.1}},
+            {"wd_schedule": "cosine"},
+            {"wd_schedule_options": {"end_value": 0.1}},
             {"epochs": 2.0},
             {"batch_size": 32},
             {"data": "digits"},
             {"options": {"eps": 1e-7}},
         ]
     }
-    assert len(names) == 8
+    assert len(names) == 11
     assert all(
         name.startswith("adam-") and len(name) == len("adam-0123456789.json") for name in names
     )

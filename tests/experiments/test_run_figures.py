@@ -193,6 +193,36 @@ def test_the_command_repeats_the_first_run(results):
     )
 
 
+def test_the_command_names_the_schedules_and_what_was_set_of_them():
+    record = make_record(
+        optimizer="adamw",
+        schedule="wsd",
+        schedule_options={"tail": "1-sqrt", "warmup_start": "(t+1)/W"},
+        wd_schedule="step",
+        wd_schedule_options={"steps": [0.5, 0.75]},
+    )
+    assert run_figures.command(record) == (
+        "python -m experiments.mnist --optimizer adamw --lr 0.001 --schedule wsd "
+        "--schedule-set tail=1-sqrt --schedule-set 'warmup_start=(t+1)/W' "
+        "--wd-schedule step --wd-schedule-set steps=0.5,0.75"
+    )
+
+
+def test_options_of_a_schedule_are_told_where_runs_of_one_optimizer_differ_in_them(results):
+    save(make_record(optimizer="adamw"), results)
+    changes = {"schedule": "wsd", "schedule_options": {"tail": "linear"}}
+    save(make_record(optimizer="adamw", **changes, wd_schedule="cosine"), results)
+    save(make_record(optimizer="sgd", **changes), results)
+    html = figure("adamw", "curves").html
+    assert sorted(row[0] for row in table(html)) == [
+        "adamw, schedule linear",
+        "adamw, schedule wsd, tail linear, wd_schedule cosine",
+        "sgd",
+    ]
+    assert "linear for adamw; wsd (tail linear) and weight decay cosine for adamw;" in html
+    assert "wsd (tail linear) for sgd" in html
+
+
 def test_the_experiment_shows_the_curves_of_a_few_and_the_numbers_of_all(results):
     for optimizer, value in (("adamw", 0.99), ("radam", 0.98), ("sgd", 0.995)):
         save(make_record(optimizer=optimizer, value=value), results)

@@ -287,6 +287,7 @@ def sweep_command(tmp_path, capfd):
 @pytest.mark.slow
 def test_the_command_trains_for_real_and_a_second_time_has_nothing_to_do(sweep_command, tmp_path):
     arguments = ["--optimizer", "Adam", "--data", "digits", "--lrs", "1e-4,3e-3,10"]
+    arguments += ["--schedule", "wsd", "--schedule-set", "tail=1-sqrt,decay_percent=0.5"]
     epochs = ["--search-epochs", 1, "--epochs", 0.5, "--seeds", "7", "--jobs", 2]
     status, out, err = sweep_command(*arguments, *epochs, "--set", "betas=0.9,0.99")
     assert (status, err) == (0, "")
@@ -300,6 +301,8 @@ def test_the_command_trains_for_real_and_a_second_time_has_nothing_to_do(sweep_c
         "seed": 7,
     }
     assert trained.configuration["options"] == {"betas": [0.9, 0.99]}
+    assert trained.configuration["schedule"] == "wsd"
+    assert trained.configuration["schedule_options"] == {"tail": "1-sqrt", "decay_percent": 0.5}
     assert trained.environment["threads"] == 1
     assert (searched[0].data["name"], trained.data["name"]) == ("digits-held-out", "digits")
     left = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*")}

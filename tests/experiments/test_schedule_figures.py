@@ -1,0 +1,101 @@
+import pytest
+
+from experiments import run_figures, schedule_figures
+from experiments.records import load_all, save
+from tests.experiments.examples import make_record
+from tests.experiments.test_run_figures import save_search, table
+
+FAMILIES = schedule_figures.FAMILIES
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A folder of committed runs of schedules, which starts empty."""
+    monkeypatch.setattr(run_figures, "RESULTS", tmp_path)
+    folder = tmp_path / schedule_figures.FOLDER
+    folder.mkdir()
+    return folder
+
+
+def save_run(results, schedule, lr=0.001, **changes):
+    save(make_record(optimizer="adamw", schedule=schedule, lr=lr, **changes), results)
+
+
+def rows(module):
+    (figure,) = schedule_figures.schedule_figures(module)
+    return [row[:3] for row in table(figure.html)]
+
+
+def test_a_chapter_shows_its_schedules_beside_constant_and_cosine(results):
+    for name in ("constant", "cosine", "linear", "polynomial", "rex"):
+        save_run(results, name)
+    save_run(results, "linear", lr=0.003, seed=1)
+    assert rows("schedules.progress")[1:] == [
+        ["polynomial", "0.001", "1"],
+        ["constant", "0.001", "1"],
+        ["cosine", "0.001", "1"],
+    ]
+    assert [row[0] for row in rows("schedules.ramp")] == ["rex", "constant", "cosine"]
+
+
+def test_tails_are_lines_of_their_own_each_with_its_rate(results):
+    save_run(results, "wsd", lr=0.003)
+    for seed in (0, 1):
+        save_run(results, "wsd", seed=seed, schedule_options={"tail": "linear"})
+    save_run(results, "constant")
+    save_run(results, "constant", wd_schedule="cosine")
+    save_run(results, "constant", schedule_options={"value": 0.5})
+    (figure,) = schedule_figures.schedule_figures("schedules.wsd")
+    found = sorted(row[:3] for row in table(figure.html))
+    assert found == [
+        ["constant", "0.001", "1"],
+        ["wsd", "0.003", "1"],
+        ["wsd, tail linear", "0.001", "2"],
+    ]
+    assert figure.anchor == "curves"
+    assert "wsd, tail linear: test accuracy 25.00 %" in figure.html
+
+
+def test_the_caption_names_the_optimizer_and_says_that_the_rates_were_searched_for(results):
+    save_run(results, "wsd")
+    (figure,) = schedule_figures.schedule_figures("schedules.wsd")
+    assert "64 a step, adamw, seeds 0;" in figure.html
+    assert "was chosen" not in figure.html
+    save_search(results, "adamw", {0.001: 0.5})
+    (figure,) = schedule_figures.schedule_figures("schedules.wsd")
+    assert "was chosen" not in figure.html
+    save_search(results, "adamw", {0.001: 0.5}, schedule="wsd")
+    (figure,) = schedule_figures.schedule_figures("schedules.wsd")
+    assert "Each learning rate was chosen" in figure.html
+
+
+def test_a_schedule_of_the_weight_decay_is_shown_beside_the_run_without_it(results):
+    save_run(results, "linear")
+    save_run(results, "constant")
+    save_run(results, "wsd")
+    assert list(schedule_figures.schedule_figures("schedulers.scheduler")) == []
+    save_run(results, "linear", wd_schedule="cosine", wd_schedule_options={"exclude_last": False})
+    assert [row[0] for row in rows("schedulers.scheduler")] == [
+        "linear, wd_schedule cosine, wd exclude_last false",
+        "constant",
+        "linear",
+    ]
+
+
+def test_the_base_lines_alone_are_no_figure(results):
+    save_run(results, "constant")
+    save_run(results, "cosine")
+    for module in (*FAMILIES, "schedules.values", "base"):
+        assert list(schedule_figures.schedule_figures(module)) == []
+
+
+def test_the_pages_of_the_optimizers_do_not_show_these_runs(results):
+    save_run(results, "wsd")
+    assert list(run_figures.optimizer_figures("adamw")) == []
+    assert list(run_figures.experiment_figures()) == []
+
+
+def test_every_committed_line_has_one_learning_rate():
+    records = load_all(run_figures.RESULTS / schedule_figures.FOLDER)
+    for label, runs in schedule_figures.group_by_schedule(records).items():
+        assert len({run.configuration["lr"] for run in runs}) == 1, label
