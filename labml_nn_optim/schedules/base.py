@@ -9,7 +9,120 @@ symbols:
   T: total_steps
 ---
 
-# (prose to come)
+# One wrapper more, and the warm-up is a step shorter
+
+torch's `SequentialLR` puts one scheduler after the other. Here it makes three steps of warm-up from a quarter of the
+rate, then eight steps of a cosine. In the second row the same thing stands inside another `SequentialLR`, alone. In the
+third it is made anew after six updates, with `last_epoch=5` (torch 2.14.1):
+
+| learning rate in update | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| as it is | 0.25 | 0.5 | 0.75 | 1 | 0.962 | 0.854 | 0.691 | 0.5 | 0.309 |
+| wrapped | 0.25 | 0.5 | 1 | 0.962 | 0.854 | 0.691 | 0.5 | 0.309 | 0.146 |
+| made anew | | | | | | | 0.25 | 0.26 | 0.25 |
+
+No error is raised. torch's users have reported both, as
+[196243](https://github.com/pytorch/pytorch/issues/196243) and
+[162591](https://github.com/pytorch/pytorch/issues/162591).
+
+The reason is the form. Most of these schedulers know no curve. They know how to get from one value to the next,
+$\alpha_{t + 1} = F_t(\alpha_t)$, and the last value lies in the optimizer. So each part must have been stepped
+once for every update, no more and no less, and nobody else may have touched the value. A wrapper and a
+restart have to arrange that for all parts inside, and here they do not.
+
+## The rule
+
+$$\alpha_t = v(t, T), \qquad t = 0, 1, \dots, T - 1$$
+
+A schedule is a function $v$ of the number $t$ of updates already made and the length $T$ of the run. It knows its
+arguments and remembers nothing.
+
+- **To resume** is to know $t$. Saved value and counter cannot disagree, as there is no saved value.
+- **To look ahead** is to ask. Update 999 999 takes one call; the recursion takes a million, 1.7 seconds.
+- **To nest** is to pass other arguments on: $v(t - a, b - a)$ is the same curve between the steps $a$ and $b$.
+  Nothing inside can fall out of step.
+- **Anything** can follow $v$: weight decay, momentum, the weight of a loss. No optimizer is involved before a
+  [scheduler](../schedulers/scheduler.py) writes the value into one.
+
+A recursion also rounds in every step. As long as the rate is a Python number that is harmless, $10^{-13}$ after
+100 000 steps. If it is a float32 tensor, `ExponentialLR` on its way to a tenth is 0.2 % off by then, and
+`LambdaLR`, which is a function, $6 \cdot 10^{-8}$.
+
+What a function of $t$ cannot do is look at the loss. A rate that drops when the loss stalls needs a memory, and is no
+schedule here. A decay that [begins on demand](infinite.py) is one: the step at which it begins is an argument.
+
+The chapters from [9.2](progress.py) to [9.12](cycles.py) are curves and ways to join them. Then come
+[configurations](config.py) and [units](units.py), and from [9.15](../schedulers/scheduler.py) on the way into an
+optimizer.
+
+## Which update has which value
+
+Schedules count from 0: $v(t)$ is used *during* update $t$, which [Adam](../optimizers/adam.py) calls step $t + 1$. A
+scheduler writes $v(0)$ when it is made. Its `step`, called after the optimizer's, writes $v(t + 1)$.
+
+**The last update** is number $T - 1$. A curve can reach its end there, at $x = t / (T - 1)$. That is
+`end="last"`. Or one step later, at $x = t / T$, in an update that is never made: `end="after"`. If the end is 0, the
+first way ends with an update that moves nothing. A line to 0 with `end="last"` and $T = 10$ is the line with
+`end="after"` and $T = 9$, and one batch computed in vain.
+
+**The first update** after a start at 0 has the same choice. With $t / W$ it has the rate 0, with
+$(t + 1) / (W + 1)$ the $W$ rates of the warm-up lie evenly between 0 and the peak, and with $(t + 1) / W$ the last
+of them is the peak. [Warm-up and decay](warmup.py) has all three.
+
+Does it matter? A thousand weights start at 1, each with the loss $\frac{1}{2} \theta^2$ and noise of size 1 in its
+gradient. [Adam](../optimizers/adam.py) warms up for a tenth of the run, then the rate goes down a line to 0. Mean loss of
+40, 20 and 5 seeds at the best of six rates:
+
+| first update | last update | $T = 20$ | $T = 100$ | $T = 1000$ |
+|---|---|---:|---:|---:|
+| $(t + 1) / (W + 1)$ | 0 | 0.0276 | 0.00605 | 0.000778 |
+| $(t + 1) / (W + 1)$ | above 0 | 0.0268 | 0.00602 | 0.000778 |
+| $(t + 1) / W$ | above 0 | 0.0277 | 0.00604 | 0.000777 |
+| 0 | above 0 | 0.0249 | 0.00600 | 0.000778 |
+
+An update in vain at the end costs what an update is worth: 3 % of the loss in a run of 20, 0.1 % in a run of 1000. The
+one at the start is not in vain for Adam, whose moments have seen one gradient more when the weights begin to move.
+
+## Conventions
+
+Peak 1, $W = 4$, $T = 10$, end 0:
+
+| | updates 0, 1, 2 | 9, the last | 10 | 13 |
+|---|---|---:|---:|---:|
+| noether 1.1 `LinearWarmupCosineDecay` | 0.2, 0.4, 0.6 | 0 | 0 | error |
+| torch 2.14 `LinearLR`, `CosineAnnealingLR` | 0.33, 0.5, 0.67 | 0.067 | 0 | 0.5 |
+| Cerebras `LinearLR`, `CosineDecayLR` | 0, 0.25, 0.5 | 0.067 | 0 | 0 |
+| Hugging Face 5.24 `linear` | 0, 0.25, 0.5 | 0.167 | 0 | 0 |
+| Hugging Face `cosine` | 0, 0.25, 0.5 | 0.067 | 0 | 0.5 |
+| Hugging Face `cosine_warmup_with_min_lr` | 0.25, 0.5, 0.75 | 0 | 0.067 | 0.75 |
+| optax 0.2.8 `warmup_cosine_decay` | 0, 0.25, 0.5 | 0.067 | 0 | 0 |
+| timm 1.0.31 cosine, `warmup_prefix`, `t_initial=6` | 0, 0.25, 0.5 | 0.067 | 0 | 0 |
+| torchtitan (August 2026), linear | 0.25, 0.5, 0.75 | 0.167 | 0 | -0.5 |
+| here `WarmupDecaySchedule`, cosine | 0.2, 0.4, 0.6 | 0.067 | 0 | 0 |
+
+The rows of noether and Cerebras are computed here, by schedules that agree with values recorded from those
+libraries; the others were run. After the end the last value holds here. A cosine that rises again is a
+[cycle](cycles.py), and has to be asked for.
+
+## Longer, shorter, later
+
+Every schedule takes a few arguments that place it in the run.
+
+An **overhang** prolongs the curve beyond the run: $T' = T + n$ for `overhang_steps`, $T' = T + \lfloor p\, T \rfloor$
+for `overhang_percent`, which is a fraction. The value is $v(t, T')$. With $T = 100$ and 0.25 a
+cosine to 0 stops at 0.097. A number below 0 shortens it: with -0.1 the cosine is at 0 from update 89 on.
+
+A **window** from $a$ to $b$ lets it stand still before and after:
+$v(\min(\max(t - a, 0),\, b - a - 1),\; b - a)$. With `start_step=30`, `end_step=70` the first value holds
+up to update 30, and the last one from 69 on. Fractions are $\lfloor p\, (T' - 1) \rfloor$, and $T'$ for 1. noether's
+configurations have these four arguments, but its code reads them nowhere.
+
+## Arguments are the configuration
+
+noether has a configuration class beside every schedule. Here they are one: `LinearDecreasingScheduleConfig` is another
+name of `LinearDecreasingSchedule`. The metaclass `Record` makes every subclass a frozen dataclass, so that schedules
+print, compare and can be [written down](config.py). It also lets a schedule be made from one like it, as
+noether's are from their configuration, and refuses a subclass that replaces `get_value`, where the checks are.
 """
 
 from __future__ import annotations
@@ -316,3 +429,111 @@ def require_values(name: str, values: Any, **bounds: float | None) -> tuple[floa
     for index, value in enumerate(found):
         require_number(f"{name}[{index}]", value, **bounds)
     return found
+
+
+# ## Choosing the numbers
+#
+# - `total_steps`: the number of optimizer updates in the run, not of batches or epochs;
+#   [units](units.py) converts.
+# - `end`: `"after"`, unless an old run has to be repeated. In runs of thousands of updates take what is there.
+# - An overhang above 0 is for a run that is meant to go on, or to end at a rate above 0. An `end_value` says the second
+#   more directly.
+# - A window is for one schedule that moves in a part of the run. For several parts there is
+#   [SequenceSchedule](combinators.py#SequenceSchedule), and for noether's configurations the
+#   [sequentials](sequential.py).
+# - `interval="epoch"` is for repeating old runs. Their rate was changed once an epoch because loops were written so.
+# - Which curve? The [gallery](../../docs_src/schedule_gallery.md) shows them all, and says where to begin.
+#
+# ## Traps
+#
+# - **`scheduler.step()` before `optimizer.step()`.** Then $v(0)$ is never used, and the curve is one update early.
+#   torch's own schedulers warn of it; the one here does not.
+# - **Another `total_steps` on resuming.** The curve is another one from the start, and the value jumps. A cosine over
+#   10 000 updates is at 0.5 in update 5000, one over 20 000 at 0.85. Keep $T$, or take a schedule that does not
+#   need it before its [decay](wsd.py). torch goes the other way: its checkpoints hold the
+#   arguments, too. A `CosineAnnealingLR` made with `T_max=200` has 100 after it has loaded the state of one
+#   with 100, and rises from update 100 on.
+# - **Half a checkpoint.** The state of a recursive scheduler without that of the optimizer: in the example above the
+#   rate goes on from 0.25 where it was 0.691, and everything after is too low by that factor.
+# - **`interval="epoch"` in a short run.** The value is that of the first update of the epoch. A line to 0 over three
+#   epochs has three values, 1, 0.667 and 0.333 of the peak, and never comes near its end.
+# - **`start_percent` and friends.** They are fractions, though the name says otherwise, and they are rounded down from
+#   $T - 1$: 0.3 of 100 steps is step 29.
+#
+# ## Exercises
+#
+# **1.** Show that a line to 0 that ends in the last of $T$ updates has the values of one that ends after $T - 1$.
+#
+# ::: solution
+# Both have $x = t / (T - 1)$. At $t = T - 1$ the second is past its end and holds 0.
+#
+# ```python
+# from labml_nn_optim.schedules import WarmupDecaySchedule
+#
+# last = WarmupDecaySchedule(1.0, tail="linear", end="last")
+# after = WarmupDecaySchedule(1.0, tail="linear", end="after")
+# assert all(last.get_value(step, 10) == after.get_value(step, 9) for step in range(20))
+# assert last.get_value(9, 10) == 0 < after.get_value(9, 10)
+# ```
+# :::
+#
+# **2.** How many updates at the peak are the $W$ steps of a warm-up worth, counted in the three ways?
+#
+# ::: solution
+# $\sum_{t < W} t = W (W - 1) / 2$, so $t / W$ gives $(W - 1) / 2$, $(t + 1) / (W + 1)$ gives
+# $W / 2$, and $(t + 1) / W$ gives $(W + 1) / 2$. From one to the next it is half an update.
+#
+# ```python
+# from labml_nn_optim.schedules import WARMUP_STARTS, WarmupDecaySchedule
+#
+# worth = {}
+# for start in WARMUP_STARTS:
+#     schedule = WarmupDecaySchedule(1.0, warmup_steps=100, warmup_start=start)
+#     worth[start] = sum(schedule.get_value(step, 1000) for step in range(100))
+# expected = {"t/W": 49.5, "(t+1)/(W+1)": 50.0, "(t+1)/W": 50.5}
+# assert all(abs(worth[start] - expected[start]) < 1e-9 for start in expected)
+# ```
+# :::
+#
+# **3.** Which overhang lets a cosine to 0 stop at a tenth of its peak?
+#
+# ::: solution
+# $\frac{1}{2} (1 + \cos \pi x) = 0.1$ at $x = 0.795$. The last update is at $x = (T - 1) / (T' - 1)$, so for a long
+# run $T' / T = 1 / 0.795 = 1.258$: an overhang of 0.258.
+#
+# ```python
+# from labml_nn_optim.schedules import CosineDecreasingSchedule
+#
+# schedule = CosineDecreasingSchedule(1.0, overhang_percent=0.258)
+# assert abs(schedule.get_value(9999, 10_000) - 0.1) < 1e-3
+# ```
+# :::
+#
+# **4.** Write a schedule of your own, with the value 0.1 in every fourth update and 1 in the others. What does it
+# get without further work?
+#
+# ::: solution
+# It needs `_get_value`, and a line for each argument, as in a dataclass; this one has none. The step is checked, and
+# the schedule prints, compares, and can be nested and placed.
+#
+# ```python
+# from labml_nn_optim.schedules import ScheduleBase
+#
+#
+# class Breather(ScheduleBase):
+#     counts_its_own_steps = True
+#
+#     def _get_value(self, step, total_steps):
+#         return 1.0 if step % 4 else 0.1
+#
+#
+# assert [Breather().get_value(step) for step in range(5)] == [0.1, 1.0, 1.0, 1.0, 0.1]
+# assert Breather() == Breather() and repr(Breather()) == "Breather()"
+# assert Breather().scale(2.0).get_value(1) == 2.0
+# assert Breather(start_step=2, end_step=7).get_value(3, 100) == 1.0
+# try:
+#     Breather().get_value(-1)
+# except ValueError as error:
+#     assert str(error) == "step must be a number >= 0, got -1"
+# ```
+# :::
