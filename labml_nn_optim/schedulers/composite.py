@@ -76,8 +76,10 @@ class CompositeScheduler(NamedScheduler):
                     f"{name}[{index}] must have the tags of {name}[0], "
                     f"{shown(parts[0].param_group_tags)}, got {shown(part.param_group_tags)}"
                 )
-        for part in parts:
+        # The composite may have fewer groups than its parts, which have written already.
+        for part in reversed(parts):
             part.release()
+            part._undo()
         return list(parts)
 
     def _tags(self, parts: Sequence[NamedScheduler], own: Tags) -> Tags:

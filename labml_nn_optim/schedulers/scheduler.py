@@ -215,6 +215,7 @@ class Scheduler(LRScheduler):
             self._claim()
         self._prepare_groups()
         self._watch_optimizer()
+        self._found = {number: self._number(group) for number, group in self._groups()}
         self._write()
 
     @property
@@ -315,6 +316,11 @@ class Scheduler(LRScheduler):
         scaled, write = self._scaled, self._entry.write
         for _, group in self._groups():
             write(group, scaled(value, group))
+
+    def _undo(self) -> None:
+        """Write what was there when the scheduler was made."""
+        for number, group in self._groups():
+            self._entry.write(group, self._found[number])
 
     # ## A step
     def _watch_optimizer(self) -> None:
