@@ -6,7 +6,87 @@ chapter: "9.13"
 needs: [schedules/base, schedules/sequential]
 ---
 
-# (prose to come)
+# Five learning rates, five equal runs
+
+noether's documentation has this example, where `${...}` stands for the learning rate of the model:
+
+```yaml
+kind: noether.core.schedules.PolynomialDecreasingSchedule
+power: 2.0
+start_value: ${model.optim.lr}
+end_value: 1e-6
+```
+
+A decay that begins at the learning rate: it reads well. But this schedule takes its first value from `max_value`, and
+noether says that it is missing. So somebody adds it, `max_value: 0.001`, and now the file is accepted. `start_value`
+stays. It is a field of noether's base class, allowed everywhere and read by the increasing schedules. The next sweep is
+over `start_value`, from 0.0003 to 0.03, and makes the same run five times.
+
+No error is raised. With a new seed for each run the five losses differ a little, and the conclusion is that the
+learning rate hardly matters.
+
+## The rule
+
+The configuration of a schedule is a mapping with its name, `kind`, and its arguments. `schedule_from_config` makes the
+schedule, or says what is wrong. `schedule_to_config` is the way back:
+
+$$\text{from}(\text{to}(s)) = s$$
+
+for every schedule $s$ without a function inside, however deeply nested. What lies between them is numbers, texts,
+lists and mappings, so that it survives JSON, YAML and a checkpoint. A
+[scheduler](../schedulers/scheduler.py) writes it into its state, to notice when a run goes on with another plan.
+
+**A key must do something.** One that the schedule does not know, or has and does not use, is an error. The example
+gives
+
+```text
+start_value does nothing in PolynomialDecreasingSchedule; did you mean max_value?
+```
+
+The name in the question is the most similar one of those that do something. `difflib` takes twice the letters that two
+names share in the same order, over the letters of both. `start_value` and `max_value` share 7, so
+$14 / 20 = 0.7$. For `end_value` it is 0.6.
+
+**Why so strict.** A wrong key costs a second if it is refused, and a run if it is not. To drop it is right only where
+it does not matter, and there nobody needs it. The price: a file with a key for a later version of the library
+is refused, too.
+
+## What YAML makes of a number
+
+PyYAML 6 follows YAML 1.1. There a number with an exponent needs a point in front and a sign behind:
+
+| written | is |
+|---|---|
+| `1.0e-6`, `1.e-6`, `0.000001` | the number |
+| `1e-6`, `5e-4`, `1.0e6`, `1e+6` | a text |
+| `010` | 8 |
+| `12:30` | 750 |
+| `off`, `no` | False |
+| `"false"` | a text, which Python takes for true |
+
+`1e-6` is how everybody writes it. Texts are therefore read as numbers here wherever no text is expected, in lists and
+nested schedules as well. The others are what YAML says they are. `warmup_steps: 010` makes eight steps, without an error.
+`exclude_last: "false"` is refused, since it must be True or False. So is `warmup_steps: 1e3`: it is 1000.0,
+and a number of steps is a whole number.
+
+## Conventions
+
+What happens to a key that is misspelt or out of place:
+
+| | |
+|---|---|
+| noether 1.1 | a key that no schedule has is dropped; one of the base class is accepted, whether it is read or not |
+| the same, `StepFixedSchedule` with `max_value: 0.001` | dropped; the rate begins at the default of `start_value`, 1.0 |
+| Hugging Face 5.24, `lr_scheduler_kwargs` | `TypeError`, but dropped for `constant_with_warmup` |
+| the same, `constant` with `warmup_steps: 500` | accepted, and no warm-up |
+| torch 2.14, optax 0.2.8, timm 1.0.31 | Python's `TypeError` for an unknown argument |
+| here | `ValueError` with the nearest name |
+
+The first two rows are read from noether's code and from pydantic's default, which is to ignore what it does
+not know; the others were run.
+
+Names are less strict than keys, as they cannot be taken for something else: `noether.core.schedules.LinearDecreasingSchedule`,
+`LinearDecreasingScheduleConfig`, `LinearDecreasing` and `linear-decreasing` are the same schedule.
 """
 
 from __future__ import annotations
@@ -224,3 +304,82 @@ def _plain_value(name: str, value: Any) -> Any:
     if callable(value):
         raise TypeError(f"{name} must be no function to be written down, got {value!r}")
     return value
+
+
+# ## Choosing the numbers
+#
+# - Write down the peak, the lengths and the end, also where they are the defaults.
+# - Write `1.0e-6`, so that other readers of the file get a number, too.
+# - Give lengths as fractions in a file for runs of several lengths, in steps in a file for one run.
+#   [RunLength](units.py#RunLength) makes steps from epochs and tokens.
+# - A schedule that only one program uses is better written in Python: an editor then finds a misspelt name while it is
+#   typed.
+#
+# ## Traps
+#
+# - **A peak of 1.** `WSDSchedule` has 1.0 as the default of its peak, `StepFixedSchedule` and
+#   `StepIntervalSchedule` as that of their first value. Without that key `kind: WSD` is a learning rate of 1.
+# - **A default that changes.** What has its default is not written down, and is read as the default of the day. In
+#   noether 1.1 the warm-up with cosine has a `max_value` of 1.0 if none is given; later versions ask for it.
+# - **The same key twice.** PyYAML takes the second and says nothing. When the mapping arrives here, the first is gone.
+# - **The length of the run is not in it.** The same configuration with another `total_steps` is another curve.
+# - **A schedule of your own** can be written down, but not read: names are looked up among those of this library.
+#   [FunctionSchedule](values.py#FunctionSchedule) cannot even be written.
+# - **`SchedulerConfig`** is here because noether has it. noether has no schedule for it, and there is none here.
+#
+# ## Exercises
+#
+# **1.** Send a line of ten steps, followed by a WSD schedule, all times 0.003, through JSON and back.
+#
+# ::: solution
+# ```python
+# import json
+# from labml_nn_optim.schedules import LinearIncreasingSchedule, WSDSchedule
+# from labml_nn_optim.schedules import schedule_from_config, schedule_to_config
+#
+# warmup = LinearIncreasingSchedule(1.0, exclude_first=True)
+# schedule = warmup.then(WSDSchedule(1.0, decay_percent=0.1), after=10).scale(0.003)
+# text = json.dumps(schedule_to_config(schedule))
+# assert schedule_from_config(json.loads(text)) == schedule
+# assert '"decay_percent": 0.1' in text and '"max_value": 1.0' in text
+# assert text.count("max_value") == 1  # the other one has its default
+# ```
+# :::
+#
+# **2.** Three of these five are refused. Which, and what is the advice?
+#
+# ::: solution
+# The last three. `"1e-3"` is read as a number; `"1e3"` is, too, but it is 1000.0, and steps are counted in whole
+# numbers.
+#
+# ```python
+# from labml_nn_optim.schedules import schedule_from_config
+#
+# decay = {"kind": "WarmupDecay", "max_value": "1e-3"}
+# answers = []
+# for more in ({}, {"warmup_percent": 0.1}, {"lr": 1}, {"warmup_step": 9}, {"warmup_steps": "1e3"}):
+#     try:
+#         schedule_from_config(decay | more)
+#         answers.append("")
+#     except (TypeError, ValueError) as error:
+#         answers.append(str(error))
+# assert answers[:2] == ["", ""]
+# assert answers[2].startswith("lr is no argument of WarmupDecaySchedule; it takes power, bend")
+# assert answers[3] == "warmup_step is no argument of WarmupDecaySchedule; did you mean warmup_steps?"
+# assert answers[4] == "warmup_steps must be a whole number >= 0, got 1000.0"
+# ```
+# :::
+#
+# **3.** Advice is given from a similarity of 0.5 on. What has `warmup_step` in common with `warmup_steps`, and
+# what has `lr` with `max_value`?
+#
+# ::: solution
+# The first pair shares 11 letters, and has $11 + 12$: $22 / 23 = 0.96$. The second shares the l: $2 / 11 = 0.18$.
+#
+# ```python
+# from difflib import SequenceMatcher
+#
+# assert round(SequenceMatcher(None, "warmup_step", "warmup_steps").ratio(), 2) == 0.96
+# assert round(SequenceMatcher(None, "lr", "max_value").ratio(), 2) == 0.18
+# ```
+# :::
