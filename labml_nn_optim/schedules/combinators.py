@@ -1,14 +1,80 @@
 r"""
 ---
 title: Schedules from schedules
-summary: One after the other, multiplied, scaled, clipped - and nesting changes no value.
+summary: One schedule after another, their product, a multiple, a clipped one; how they are nested changes no value.
 chapter: "9.6"
 needs: [schedules/base]
 symbols:
   t: step
+  T: total_steps
 ---
 
-# (prose to come)
+# The same plan, bracketed in two ways
+
+A line up over 3 steps, a constant over 3, then a cosine that comes down over 4. In torch that is one
+`SequentialLR` of three schedulers, or one inside another. Torch 2.14.1 writes these learning rates:
+
+| written as | $t = 0, 1, 2, \dots$ |
+|---|---|
+| line, constant, cosine | 0.25, 0.5, **0.75**, 1, 1, 1, 1, 0.85, 0.5, 0.15, 0 |
+| (line, constant), cosine | 0.25, 0.5, **1**, 1, 1, 1, 1, 0.85, 0.5, 0.15, 0 |
+| line, (constant, cosine) | 0.25, 0.5, 0.75, then `NotImplementedError` |
+
+The brackets should not matter. They do, because each of torch's schedulers has a counter of its own and
+computes the next rate from the one before. The composite has to move, stop and rewind the counters of its
+parts, and it does not know all that the parts do.
+
+Resuming fails for the same reason. A line over 3 steps and then the cosine has the rate 0.854 at $t = 4$. Made anew with
+`last_epoch=3`, torch writes 1.0 there.
+
+Here the three are the same to the last bit:
+
+```python
+line.then(constant, after=3).then(cosine, after=6)
+line.then(constant.then(cosine, after=3), after=3)
+SequenceSchedule([line, constant, cosine], milestones=[3, 6])
+```
+
+## The rule
+
+A schedule is a function $s(t, T)$. So a schedule made of others is an expression, and has no state either:
+
+| combinator | value |
+|---|---|
+| [SequenceSchedule](#SequenceSchedule), `a.then(b, after=n)` | $s_i(t - n_i,\; n_{i+1} - n_i)$ for $n_i \le t < n_{i+1}$ |
+| [ProductSchedule](#ProductSchedule), `a * b` | $s_1(t, T) \, s_2(t, T) \cdots$ |
+| [ScaledSchedule](#ScaledSchedule), `a.scale(c)` | $c \, s(t, T)$ |
+| [ClippedSchedule](#ClippedSchedule), `a.clip(low, high)` | $\min(\max(s(t, T), \text{low}), \text{high})$ |
+| [SpanSchedule](#SpanSchedule), `a.over(n)` | $s(t, n)$ |
+| [RepeatedSchedule](#RepeatedSchedule) | $s(t \bmod n,\; n)$ |
+
+In a sequence each part is told its own time, $t - n_i$, and its own length, $n_{i+1} - n_i$. For the last one that
+is what is left of the run. That is why brackets do not matter: the
+part from $n_i$ to $n_{i+1}$ gets the same two numbers, whoever computes them.
+A sequence inside a sequence sees its slot as its whole run.
+
+## One after the other, or times each other
+
+There are two ways to put a warm-up of $W$ steps before a cosine.
+
+- **Sequence.** The cosine starts at $t = W$ and has $T - W$ steps. The rate meets its peak at $W$.
+- **Product.** The cosine starts at $t = 0$, and the warm-up multiplies it. At $t = W$ the cosine is
+  already down. For $T = 100$ and $W = 20$ the largest value is 0.903 instead of 1, and at step 42 the product is
+  0.2 below the sequence.
+
+The product needs no milestone, and its factors do not know of each other. It suits a warm-up that is
+added to something finished. If the peak is to be the peak, take the sequence.
+
+## Conventions
+
+- **Time in a part** starts at 0 in torch, Cerebras, optax (`join_schedules`) and here. It does not in torch's
+  `ChainedScheduler` and in products: all factors share one $t$.
+- **A part that is shorter than its slot** holds its last value until the next one begins, here and in
+  Cerebras. One that is longer is cut.
+- **Products** are relative in torch and Cerebras: each further scheduler contributes what it has changed since
+  its own start. Here a product is a product. Let factors be 1 where they should do nothing.
+- **Fractions** of the run are rounded to the nearest step. noether rounds them down, and counts the run
+  without its last step: see [A run in parts](sequential.py).
 """
 
 from __future__ import annotations
@@ -204,3 +270,76 @@ class RepeatedSchedule(SpanSchedule):
 
     def _get_value(self, step: float, total_steps: float) -> float:
         return self.schedule.get_value(step % self.steps, self.steps)
+
+
+# ## Choosing
+#
+# - `then`, if there is a natural order: warm-up, plateau, decay. For the usual ones there are classes:
+#   [Warm-up and decay](warmup.py), [Warm-up, stable, decay](wsd.py).
+# - `milestones`, if a part has a length that the hardware or the data decide, such as a warm-up;
+#   `fractions`, if it is to grow with the run.
+# - `over`, if a part has a length of its own that is not that of its slot.
+# - `scale`, to write a shape once with the peak 1, and to use it for several rates.
+#
+# ## Traps
+#
+# - **A part ends one step early.** A line from 0 to 1 in a slot of three steps is 0, 0.5, 1, and the next part
+#   begins with 1 again. Use `exclude_last=True` where the next part has the end value:
+#   0, 0.333, 0.667, then 1.
+# - **Everything after `over` is held.** `cosine.over(100)` in a run of 1000 steps is 0 for 900 of them.
+# - **A clip is not a floor.** `cosine.clip(0.1)` follows the cosine and then stays at 0.1;
+#   `CosineDecreasingSchedule(1, end_value=0.1)` bends the whole curve. At 90 % of the way the first is at 0.1, the second at 0.122.
+# - **`interval="epoch"` inside of another schedule is refused.** Only the outermost one can be
+#   held for an epoch.
+#
+# ## Exercises
+#
+# **1.** Write a warm-up of 10 steps from 0, a cosine from 1 to 0.1 over 80 and a constant 0.1 for the rest. Check that
+# nothing jumps by more than 0.1.
+#
+# ::: solution
+# ```python
+# from labml_nn_optim.schedules import (
+#     ConstantSchedule,
+#     CosineDecreasingSchedule,
+#     LinearIncreasingSchedule,
+#     SequenceSchedule,
+# )
+#
+# schedule = SequenceSchedule(
+#     [
+#         LinearIncreasingSchedule(1, exclude_first=True, exclude_last=True),
+#         CosineDecreasingSchedule(1, end_value=0.1),
+#         ConstantSchedule(0.1),
+#     ],
+#     milestones=[10, 90],
+# )
+# values = [schedule.get_value(step, 100) for step in range(100)]
+# assert values[10] == 1 and values[89] == values[90] == values[99] == 0.1
+# assert max(abs(a - b) for a, b in zip(values, values[1:])) < 0.1
+# ```
+# :::
+#
+# **2.** Show that `a.then(b, after=m).then(c, after=n)` and `a.then(b.then(c, after=n - m), after=m)` are equal for
+# $m < n$.
+#
+# ::: solution
+# Take $t < m$: both hand $a$ the pair $(t, m)$. Take $m \le t < n$: on the left the outer sequence hands the inner one
+# $(t, n)$, and that hands $b$ the pair $(t - m, n - m)$. On the right the outer one hands $(t - m, T - m)$ on, and
+# the inner one finds $t - m < n - m$ and hands $b$ the same pair. Take $t \ge n$: $c$ gets
+# $(t - n, T - n)$ on the left, and $((t - m) - (n - m), (T - m) - (n - m))$ on the right.
+# :::
+#
+# **3.** Why can a product of two schedules that fall be worse than either?
+#
+# ::: solution
+# It falls faster: two lines to zero give $(1 - x)^2$, which has used up 70 % of the sum of its rates after a
+# third of the run. If both lines were meant to be "the" decay, the rate is too small for most of the run.
+# ```python
+# from labml_nn_optim.schedules import LinearDecreasingSchedule
+#
+# line = LinearDecreasingSchedule(1)
+# values = [(line * line).get_value(step, 300) for step in range(300)]
+# assert abs(sum(values[:100]) / sum(values) - 0.70) < 0.01
+# ```
+# :::
