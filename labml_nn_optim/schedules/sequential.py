@@ -7,9 +7,77 @@ needs: [schedules/combinators]
 symbols:
   t: step
   T: total_steps
+verified_against:
+  implementation: warm-up and cosine of noether, which are two such parts
+  difference: 0 over 13 steps
 ---
 
-# (prose to come)
+# A tenth of the run, or a third
+
+A plan has a warm-up of 100 steps and then a cosine. It was written for 1000 steps. For a quick look somebody
+runs it for 300, and then for 50:
+
+| run | warm-up | value in the middle | last value |
+|---|---:|---:|---:|
+| 1000 steps | 10 % | 0.586 | 0 |
+| 300 steps | 33 % | 0.852 | 0 |
+| 50 steps | 200 % | 0.253 | 0.495 |
+
+The last run never leaves its warm-up. No error says so: a part of 100 steps is a part of 100 steps.
+Written as the first tenth, the same plan has 0.585, 0.581 and 0.552 in the middle and ends at 0 three times.
+
+Both ways are needed. A warm-up often has a length of its own, because the averages of Adam need it,
+and then steps are right. A decay belongs to the run, and then fractions are.
+
+## The rule
+
+A part $i$ rules from $a_i$ to $b_i$. At step $t$ the last part with $a_i \le t$ has the word. It counts its own steps,
+and stands still at its last one where it is over:
+
+$$
+s(t) = s_i\big(\min(t - a_i,\; N_i - 1),\; N_i\big), \qquad N_i = b_i - a_i
+$$
+
+So a gap between two parts has the last value of the first. So does what comes after the end. Before the first part its first value holds. A
+part without a step is passed over.
+
+With fractions, $a = \lfloor p\, (T - 1) \rfloor$, and an end of 1 is $T$. The floor and the $T - 1$ are noether's,
+kept so that its configurations give its numbers.
+
+## Bounds that are not given
+
+Most bounds say what another one has said already. `None` takes it from there:
+
+- the first part starts at 0, and the last one ends with the run;
+- a start is the end of the part before;
+- an end is the start of the part after.
+
+```python
+SequentialPercentSchedule(
+    [
+        SequentialPercentScheduleConfig(rise, end_percent=0.1),
+        SequentialPercentScheduleConfig(hold),
+        SequentialPercentScheduleConfig(fall, start_percent=0.7),
+    ]
+)
+```
+
+Here `hold` rules from 0.1 to 0.7. If `fall` had no start either, nobody would know where `hold` ends:
+that is an error. So are bounds that do not rise. Equal ones are allowed.
+
+The filled-in bounds stand in `schedule_configs`. The entries that were passed in stay as they were;
+noether writes into them, and a second sequence made of the same entries starts from what the first one wrote.
+
+## Conventions
+
+- **noether** has both classes. Its percent class takes no overhang, its step class does; here both
+  do. A last part without a step fails there at $t = T$, and an `end_step` of 0 counts as not
+  given.
+- **[SequenceSchedule](combinators.py#SequenceSchedule)** does nearly the same, and is shorter where parts follow each
+  other without gaps. Two things differ. It rounds fractions of $T$ to the nearest step. And it does not stop a
+  part at its last step: a part that has been left early, or has not reached its end value at $N - 1$, goes on to
+  it.
+- The same fraction, in steps: 0.5 of 10 steps is step 4 here and step 5 there, 0.1 of 100 is 9 and 10.
 """
 
 from __future__ import annotations
@@ -174,3 +242,71 @@ class SequentialStepSchedule(SequentialSchedule):
         end = total_steps if part.end_step is None else part.end_step
         schedule: ScheduleBase = part.schedule
         return schedule.get_value(*in_window(step, part.start_step, end))
+
+
+# ## Choosing
+#
+# - Fractions, unless a part has a reason to be so many steps long.
+# - A warm-up in steps before a decay in fractions cannot be had in one list. It can be had with
+#   [SequenceSchedule](combinators.py#SequenceSchedule) in steps, the decay being the last part, which takes
+#   the rest.
+# - For a warm-up and one decay take [a class](warmup.py) that has both.
+#
+# ## Traps
+#
+# - **A peak twice.** A line up to 1 and a cosine from 1 down share a boundary: without
+#   `exclude_last=True` on the line, two steps in a row have the value 1.
+# - **A short run has short parts.** A tenth of 10 steps is $\lfloor 0.1 \cdot 9 \rfloor = 0$ steps: the warm-up
+#   is gone, without a word.
+# - **Overlap is cut from the first.** Where a part begins before the one before has ended, the later one rules. Bounds
+#   that fall back are refused, so this can happen only by a gap of 0.
+#
+# ## Exercises
+#
+# **1.** Three parts: up over the first 20 steps, flat, and down from step 80 on, in a run of 100. Give as few bounds
+# as you can.
+#
+# ::: solution
+# Two: the end of the first and the start of the last.
+#
+# ```python
+# from labml_nn_optim.schedules import (
+#     ConstantSchedule,
+#     LinearDecreasingSchedule,
+#     LinearIncreasingSchedule,
+#     SequentialStepSchedule,
+#     SequentialStepScheduleConfig,
+# )
+#
+# schedule = SequentialStepSchedule(
+#     [
+#         SequentialStepScheduleConfig(LinearIncreasingSchedule(1), end_step=20),
+#         SequentialStepScheduleConfig(ConstantSchedule(1)),
+#         SequentialStepScheduleConfig(LinearDecreasingSchedule(1), start_step=80),
+#     ]
+# )
+# values = [schedule.get_value(step, 100) for step in range(100)]
+# assert values[0] == 0 and values[19] == values[50] == values[80] == 1 and values[99] == 0
+# assert schedule.schedule_configs[1].start_step == 20
+# ```
+# :::
+#
+# **2.** A part with `exclude_last=True` is followed by a gap. Which value does the gap have?
+#
+# ::: solution
+# That of the part's last step, $N - 1$, which is not yet its end value. A line from 0 to 1 over four steps has
+# 0, 0.25, 0.5, 0.75, and the gap 0.75. Without the flag it is 0, 0.33, 0.67, 1, and the gap 1.
+# :::
+#
+# **3.** For which $T$ does a warm-up of 5 % have at least 100 steps?
+#
+# ::: solution
+# $\lfloor 0.05\, (T - 1) \rfloor \ge 100$, so $T \ge 2001$.
+#
+# ```python
+# from labml_nn_optim.schedules.base import percent_bounds
+#
+# assert percent_bounds(0.0, 0.05, 2000)[1] == 99
+# assert percent_bounds(0.0, 0.05, 2001)[1] == 100
+# ```
+# :::
