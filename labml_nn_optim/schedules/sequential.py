@@ -258,8 +258,6 @@ class SequentialStepSchedule(SequentialSchedule):
 #   `exclude_last=True` on the line, two steps in a row have the value 1.
 # - **A short run has short parts.** A tenth of 10 steps is $\lfloor 0.1 \cdot 9 \rfloor = 0$ steps: the warm-up
 #   is gone, without a word.
-# - **Overlap is cut from the first.** Where a part begins before the one before has ended, the later one rules. Bounds
-#   that fall back are refused, so this can happen only by a gap of 0.
 #
 # ## Exercises
 #
