@@ -291,9 +291,10 @@ class Scheduler(LRScheduler):
             self._value(step)
 
     def _value(self, step: int) -> float:
-        if self._updates_per_epoch is not None:
-            step -= step % self._updates_per_epoch
-        return self.schedule.get_value(step, self._total_steps)
+        return self.schedule.get_value(self._last_change(step), self._total_steps)
+
+    def _last_change(self, step: int) -> int:
+        return step if self._updates_per_epoch is None else step - step % self._updates_per_epoch
 
     def _last_value(self) -> float:
         if self._total_steps is None:
@@ -386,11 +387,11 @@ class Scheduler(LRScheduler):
     def start_decay(self, steps: int, end_value: float = 0.0, tail: str = "linear") -> None:
         """Bring the value down from where it is, to `end_value` in `steps` steps.
 
-        `tail` is a [shape](../schedules/ramp.py). A checkpoint remembers it.
+        `tail` is a [shape](../schedules/ramp.py). A checkpoint remembers it. For an interval of an epoch
+        the steps count from the beginning of the present one.
         """
-        self._cool_down(
-            {"start": self.last_epoch, "steps": steps, "end_value": end_value, "tail": tail}
-        )
+        start = self._last_change(self.last_epoch)
+        self._cool_down({"start": start, "steps": steps, "end_value": end_value, "tail": tail})
 
     def _cool_down(self, cooldown: dict[str, Any]) -> None:
         # The scheduler has its interval already, and a schedule inside another one must have none.
