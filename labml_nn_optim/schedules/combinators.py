@@ -20,12 +20,9 @@ A line up over 3 steps, a constant over 3, then a cosine that comes down over 4.
 | (line, constant), cosine | 0.25, 0.5, **1**, 1, 1, 1, 1, 0.85, 0.5, 0.15, 0 |
 | line, (constant, cosine) | 0.25, 0.5, 0.75, then `NotImplementedError` |
 
-The brackets should not matter. They do, because each of torch's schedulers has a counter of its own and
+The brackets should not matter. They do, as a [wrapper](base.py) does, because each of torch's schedulers has a counter of its own and
 computes the next rate from the one before. The composite has to move, stop and rewind the counters of its
 parts, and it does not know all that the parts do.
-
-Resuming fails for the same reason. A line over 3 steps and then the cosine has the rate 0.854 at $t = 4$. Made anew with
-`last_epoch=3`, torch writes 1.0 there.
 
 Here the three are the same to the last bit:
 
