@@ -25,10 +25,10 @@ No error is raised. torch's users have reported both, as
 [196243](https://github.com/pytorch/pytorch/issues/196243) and
 [162591](https://github.com/pytorch/pytorch/issues/162591).
 
-The reason is the form. Most of these schedulers know no curve. They know how to get from one value to the next,
-$\alpha_{t + 1} = F_t(\alpha_t)$, and the last value lies in the optimizer. So each part must have been stepped
-once for every update, no more and no less, and nobody else may have touched the value. A wrapper and a
-restart have to arrange that for all parts inside, and here they do not.
+The reason is the form. Most of torch's schedulers know no curve. They know how to get from one value to the next,
+$\alpha_{t + 1} = F_t(\alpha_t)$, and the last value lies in the optimizer. So each part must have been stepped once for
+every update, and nobody else may have touched the value. A wrapper and a restart would have to see to that, and do
+not.
 
 ## The rule
 
@@ -37,19 +37,18 @@ $$\alpha_t = v(t, T), \qquad t = 0, 1, \dots, T - 1$$
 A schedule is a function $v$ of the number $t$ of updates already made and the length $T$ of the run. It knows its
 arguments and remembers nothing.
 
-- **To resume** is to know $t$. Saved value and counter cannot disagree, as there is no saved value.
-- **To look ahead** is to ask. Update 999 999 takes one call; the recursion takes a million, 1.7 seconds.
+- **To resume** is to know $t$. There is no saved value that could disagree.
+- **To plot** is to ask for every $t$. Update 999 999 alone takes one call; the recursion takes a million, 1.7 seconds.
 - **To nest** is to pass other arguments on: $v(t - a, b - a)$ is the same curve between the steps $a$ and $b$.
-  Nothing inside can fall out of step.
-- **Anything** can follow $v$: weight decay, momentum, the weight of a loss. No optimizer is involved before a
-  [scheduler](../schedulers/scheduler.py) writes the value into one.
+- **To use it** for weight decay, momentum or the weight of a loss takes no other class. No optimizer is involved before
+  a [scheduler](../schedulers/scheduler.py) writes the value into one.
 
-A recursion also rounds in every step. As long as the rate is a Python number that is harmless, $10^{-13}$ after
-100 000 steps. If it is a float32 tensor, `ExponentialLR` on its way to a tenth is 0.2 % off by then, and
-`LambdaLR`, which is a function, $6 \cdot 10^{-8}$.
+A recursion also rounds in every step. With a Python number that is harmless: $10^{-13}$ after 100 000 steps. With a
+float32 tensor, `ExponentialLR` on its way to a tenth is 0.2 % off by then, and `LambdaLR`, which is a function,
+$6 \cdot 10^{-8}$.
 
-What a function of $t$ cannot do is look at the loss. A rate that drops when the loss stalls needs a memory, and is no
-schedule here. A decay that [begins on demand](infinite.py) is one: the step at which it begins is an argument.
+A function of $t$ cannot look at the loss. A rate that drops when the loss stalls needs a memory, and is no schedule
+here. A decay that [begins on demand](infinite.py) is one: the step at which it begins is an argument.
 
 The chapters from [9.2](progress.py) to [9.12](cycles.py) are curves and ways to join them. Then come
 [configurations](config.py) and [units](units.py), and from [9.15](../schedulers/scheduler.py) on the way into an
@@ -60,10 +59,10 @@ optimizer.
 Schedules count from 0: $v(t)$ is used *during* update $t$, which [Adam](../optimizers/adam.py) calls step $t + 1$. A
 scheduler writes $v(0)$ when it is made. Its `step`, called after the optimizer's, writes $v(t + 1)$.
 
-**The last update** is number $T - 1$. A curve can reach its end there, at $x = t / (T - 1)$. That is
-`end="last"`. Or one step later, at $x = t / T$, in an update that is never made: `end="after"`. If the end is 0, the
-first way ends with an update that moves nothing. A line to 0 with `end="last"` and $T = 10$ is the line with
-`end="after"` and $T = 9$, and one batch computed in vain.
+**The last update** is number $T - 1$. With `end="last"` a curve reaches its end there: its progress is
+$x = t / (T - 1)$. With `end="after"` it reaches it one step later, in an update that is never made: $x = t / T$.
+If the end is 0, the first way ends with an update that moves nothing. A line to 0 with `end="last"` and $T = 10$ is the
+line with `end="after"` and $T = 9$, and one batch computed in vain.
 
 **The first update** after a start at 0 has the same choice. With $t / W$ it has the rate 0, with
 $(t + 1) / (W + 1)$ the $W$ rates of the warm-up lie evenly between 0 and the peak, and with $(t + 1) / W$ the last
@@ -77,11 +76,11 @@ gradient. [Adam](../optimizers/adam.py) warms up for a tenth of the run, then th
 |---|---|---:|---:|---:|
 | $(t + 1) / (W + 1)$ | 0 | 0.0276 | 0.00605 | 0.000778 |
 | $(t + 1) / (W + 1)$ | above 0 | 0.0268 | 0.00602 | 0.000778 |
-| $(t + 1) / W$ | above 0 | 0.0277 | 0.00604 | 0.000777 |
-| 0 | above 0 | 0.0249 | 0.00600 | 0.000778 |
+| $t / W$ | above 0 | 0.0249 | 0.00600 | 0.000778 |
 
-An update in vain at the end costs what an update is worth: 3 % of the loss in a run of 20, 0.1 % in a run of 1000. The
-one at the start is not in vain for Adam, whose moments have seen one gradient more when the weights begin to move.
+The update in vain at the end costs some 3 % of the loss in a run of 20, where the seeds leave an uncertainty of 1 %, and
+nothing to be seen in longer ones. The one at the start is not in vain for Adam: its moments have seen one gradient more
+when the weights begin to move.
 
 ## Conventions
 
@@ -100,29 +99,27 @@ Peak 1, $W = 4$, $T = 10$, end 0:
 | torchtitan (August 2026), linear | 0.25, 0.5, 0.75 | 0.167 | 0 | -0.5 |
 | here `WarmupDecaySchedule`, cosine | 0.2, 0.4, 0.6 | 0.067 | 0 | 0 |
 
-The rows of noether and Cerebras are computed here, by schedules that agree with values recorded from those
-libraries; the others were run. After the end the last value holds here. A cosine that rises again is a
-[cycle](cycles.py), and has to be asked for.
+The rows of noether and Cerebras are computed by schedules of this library that agree with values recorded from those;
+the others were run. Here the last value holds after the end. A cosine that rises again is a [cycle](cycles.py).
 
 ## Longer, shorter, later
 
-Every schedule takes a few arguments that place it in the run.
+An **overhang** makes the curve longer than the run: $T' = T + n$ for `overhang_steps`,
+$T' = T + p\, T$ for `overhang_percent`, which is a fraction; what $p\, T$ has behind the point is cut off. The value is
+$v(t, T')$. With $T = 100$ and $p = 0.25$ a cosine to 0 stops at 0.097. Below 0 it shortens: with -0.1 the cosine is at
+0 from update 89 on.
 
-An **overhang** prolongs the curve beyond the run: $T' = T + n$ for `overhang_steps`, $T' = T + \lfloor p\, T \rfloor$
-for `overhang_percent`, which is a fraction. The value is $v(t, T')$. With $T = 100$ and 0.25 a
-cosine to 0 stops at 0.097. A number below 0 shortens it: with -0.1 the cosine is at 0 from update 89 on.
-
-A **window** from $a$ to $b$ lets it stand still before and after:
+A **window** from $a$ to $b$ lets the curve stand still before and after:
 $v(\min(\max(t - a, 0),\, b - a - 1),\; b - a)$. With `start_step=30`, `end_step=70` the first value holds
-up to update 30, and the last one from 69 on. Fractions are $\lfloor p\, (T' - 1) \rfloor$, and $T'$ for 1. noether's
-configurations have these four arguments, but its code reads them nowhere.
+up to update 30, and the last one from 69 on. Fractions become $\lfloor p\, (T' - 1) \rfloor$, and 1 becomes $T'$.
+noether's configurations have these four arguments, and its code reads them nowhere.
 
-## Arguments are the configuration
+## The arguments are the configuration
 
-noether has a configuration class beside every schedule. Here they are one: `LinearDecreasingScheduleConfig` is another
-name of `LinearDecreasingSchedule`. The metaclass `Record` makes every subclass a frozen dataclass, so that schedules
-print, compare and can be [written down](config.py). It also lets a schedule be made from one like it, as
-noether's are from their configuration, and refuses a subclass that replaces `get_value`, where the checks are.
+noether has a configuration class beside every schedule. Here `LinearDecreasingScheduleConfig` is another name of
+`LinearDecreasingSchedule`. The metaclass `Record` makes every subclass a frozen dataclass, so that schedules print,
+compare and can be [written down](config.py). It also makes a schedule from one like it, as noether's are made from
+their configuration, and refuses a subclass that replaces `get_value`, where the checks are.
 """
 
 from __future__ import annotations
@@ -435,30 +432,26 @@ def require_values(name: str, values: Any, **bounds: float | None) -> tuple[floa
 #
 # - `total_steps`: the number of optimizer updates in the run, not of batches or epochs;
 #   [units](units.py) converts.
-# - `end`: `"after"`, unless an old run has to be repeated. In runs of thousands of updates take what is there.
-# - An overhang above 0 is for a run that is meant to go on, or to end at a rate above 0. An `end_value` says the second
-#   more directly.
-# - A window is for one schedule that moves in a part of the run. For several parts there is
-#   [SequenceSchedule](combinators.py#SequenceSchedule), and for noether's configurations the
-#   [sequentials](sequential.py).
-# - `interval="epoch"` is for repeating old runs. Their rate was changed once an epoch because loops were written so.
+# - `end`: `"after"`, unless an old run has to be repeated. In runs of thousands of updates it does not matter.
+# - An overhang above 0 is for a run that is meant to go on. To end above 0, an `end_value` is more direct.
+# - A window is for one schedule that moves in a part of the run. For several there is
+#   [SequenceSchedule](combinators.py#SequenceSchedule).
+# - `interval="epoch"` is for repeating old runs.
 # - Which curve? The [gallery](../../docs_src/schedule_gallery.md) shows them all, and says where to begin.
 #
 # ## Traps
 #
 # - **`scheduler.step()` before `optimizer.step()`.** Then $v(0)$ is never used, and the curve is one update early.
 #   torch's own schedulers warn of it; the one here does not.
-# - **Another `total_steps` on resuming.** The curve is another one from the start, and the value jumps. A cosine over
-#   10 000 updates is at 0.5 in update 5000, one over 20 000 at 0.85. Keep $T$, or take a schedule that does not
-#   need it before its [decay](wsd.py). torch goes the other way: its checkpoints hold the
-#   arguments, too. A `CosineAnnealingLR` made with `T_max=200` has 100 after it has loaded the state of one
-#   with 100, and rises from update 100 on.
+# - **Another `total_steps` on resuming.** The value jumps. In update 5000 a cosine over 10 000 is at 0.5, one over
+#   20 000 at 0.85. Keep $T$, or take a schedule that does not need it before its [decay](wsd.py).
+# - **torch's checkpoints hold the arguments.** A `CosineAnnealingLR` made with `T_max=200` has 100 after it has loaded
+#   the state of one with 100, and rises from update 100 on.
 # - **Half a checkpoint.** The state of a recursive scheduler without that of the optimizer: in the example above the
 #   rate goes on from 0.25 where it was 0.691, and everything after is too low by that factor.
 # - **`interval="epoch"` in a short run.** The value is that of the first update of the epoch. A line to 0 over three
 #   epochs has three values, 1, 0.667 and 0.333 of the peak, and never comes near its end.
-# - **`start_percent` and friends.** They are fractions, though the name says otherwise, and they are rounded down from
-#   $T - 1$: 0.3 of 100 steps is step 29.
+# - **`percent` is a fraction.** And it is rounded down, from $T - 1$: 0.3 of 100 steps is step 29.
 #
 # ## Exercises
 #

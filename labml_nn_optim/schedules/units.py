@@ -69,11 +69,10 @@ so that a run can go on with batches of another size.
 
 What does not scale:
 
-- **The 1 in $(t + 1) / (W + 1)$** is one unit, an update or a token. In the example the rate of the first update is a
-  millionth of the peak, as in counts of updates with $t / W$. Whoever minds calls
-  `scheduler.step(tokens)` before the update, with its own batch counted in. Then the last update has the rate 0.
-- **A factor for each step**, as of [ExponentialSchedule](decay.py#ExponentialSchedule), and a count that only begins, as
-  in $1 / \sqrt t$: their constants are lengths, too, and have to be multiplied.
+- **The 1 in $(t + 1) / (W + 1)$** is one unit, an update or a token. In the example the first update has a millionth of
+  the peak. Whoever minds calls `scheduler.step(tokens)` before the update, with its own batch counted in. Then the last
+  update has the rate 0.
+- **A factor for each step**, as in [ExponentialSchedule](decay.py#ExponentialSchedule), is a factor for each token.
 - **The optimizer's own memory.** $\beta_2 = 0.999$ remembers about 1000 updates, whatever is in them.
 
 ## What should stay when the batch grows
@@ -142,6 +141,8 @@ class RunLength:
         """Return the length of a run of `epochs` over `samples` in batches of `batch_size`.
 
         - `drop_last`: whether a last batch that is not full is left out, as by torch's `DataLoader`
+
+        Raises `ValueError` if that leaves no batch.
         """
         require_number("epochs", epochs, above=0.0)
         require_count("samples", samples, minimum=1)
