@@ -31,7 +31,7 @@ def solutions() -> list[tuple[str, str]]:
 def run(code: str, name: str) -> None:
     """Run `code` as a program of its own, but in this process: importing torch takes seconds."""
     with torch.random.fork_rng():
-        exec(compile(code, name, "exec"), {"__name__": "solution"})
+        exec(compile(code, name, "exec", dont_inherit=True), {"__name__": "solution"})
 
 
 @pytest.mark.parametrize(("chapter", "code"), solutions(), ids=lambda value: value[:30])
