@@ -32,14 +32,14 @@ not.
 
 ## The rule
 
-$$\alpha_t = v(t, T), \qquad t = 0, 1, \dots, T - 1$$
+$$\alpha_t = s(t, T), \qquad t = 0, 1, \dots, T - 1$$
 
-A schedule is a function $v$ of the number $t$ of updates already made and the length $T$ of the run. It knows its
+A schedule is a function $s$ of the number $t$ of updates already made and the length $T$ of the run. It knows its
 arguments and remembers nothing.
 
 - **To resume** is to know $t$. There is no saved value that could disagree.
 - **To plot** is to ask for every $t$. Update 999 999 alone takes one call; the recursion takes a million, 1.7 seconds.
-- **To nest** is to pass other arguments on: $v(t - a, b - a)$ is the same curve between the steps $a$ and $b$.
+- **To nest** is to pass other arguments on: $s(t - a, b - a)$ is the same curve between the steps $a$ and $b$.
 - **To use it** for weight decay, momentum or the weight of a loss takes no other class. No optimizer is involved before
   a [scheduler](../schedulers/scheduler.py) writes the value into one.
 
@@ -56,8 +56,8 @@ optimizer.
 
 ## Which update has which value
 
-Schedules count from 0: $v(t)$ is used *during* update $t$, which [Adam](../optimizers/adam.py) calls step $t + 1$. A
-scheduler writes $v(0)$ when it is made. Its `step`, called after the optimizer's, writes $v(t + 1)$.
+Schedules count from 0: $s(t)$ is used *during* update $t$, which [Adam](../optimizers/adam.py) calls step $t + 1$. A
+scheduler writes $s(0)$ when it is made. Its `step`, called after the optimizer's, writes $s(t + 1)$.
 
 **The last update** is number $T - 1$. With `end="last"` a curve reaches its end there: its progress is
 $x = t / (T - 1)$. With `end="after"` it reaches it one step later, in an update that is never made: $x = t / T$.
@@ -106,11 +106,11 @@ the others were run. Here the last value holds after the end. A cosine that rise
 
 An **overhang** makes the curve longer than the run: $T' = T + n$ for `overhang_steps`,
 $T' = T + p\, T$ for `overhang_percent`, which is a fraction; what $p\, T$ has behind the point is cut off. The value is
-$v(t, T')$. With $T = 100$ and $p = 0.25$ a cosine to 0 stops at 0.097. Below 0 it shortens: with -0.1 the cosine is at
+$s(t, T')$. With $T = 100$ and $p = 0.25$ a cosine to 0 stops at 0.097. Below 0 it shortens: with -0.1 the cosine is at
 0 from update 89 on.
 
 A **window** from $a$ to $b$ lets the curve stand still before and after:
-$v(\min(\max(t - a, 0),\, b - a - 1),\; b - a)$. With `start_step=30`, `end_step=70` the first value holds
+$s(\min(\max(t - a, 0),\, b - a - 1),\; b - a)$. With `start_step=30`, `end_step=70` the first value holds
 up to update 30, and the last one from 69 on. Fractions become $\lfloor p\, (T' - 1) \rfloor$, and 1 becomes $T'$.
 noether's configurations have these four arguments, and its code reads them nowhere.
 
@@ -441,7 +441,7 @@ def require_values(name: str, values: Any, **bounds: float | None) -> tuple[floa
 #
 # ## Traps
 #
-# - **`scheduler.step()` before `optimizer.step()`.** Then $v(0)$ is never used, and the curve is one update early.
+# - **`scheduler.step()` before `optimizer.step()`.** Then $s(0)$ is never used, and the curve is one update early.
 #   torch's own schedulers warn of it; the one here does not.
 # - **Another `total_steps` on resuming.** The value jumps. In update 5000 a cosine over 10 000 is at 0.5, one over
 #   20 000 at 0.85. Keep $T$, or take a schedule that does not need it before its [decay](wsd.py).

@@ -44,7 +44,7 @@ rounds to the nearest update.
 What a schedule makes of $t$ is mostly a progress, such as $x = (t - W) / (T - W)$. Multiply $t$, $W$ and $T$ by the
 same $k$, and $x$ is what it was:
 
-$$v(k t, k T) \text{ with } k W \;=\; v(t, T) \text{ with } W$$
+$$s(k t, k T) \text{ with } k W \;=\; s(t, T) \text{ with } W$$
 
 So the same schedule can count tokens: its lengths are tokens, and `scheduler.step(tokens)` tells how many have been seen.
 If every update has equally many, the rates are those of counting updates. It pays when
