@@ -465,8 +465,10 @@ class Scheduler(LRScheduler):
             self._cool_down(cooldown)
         self.last_epoch = state_dict["last_epoch"]
         self._step_count = self.last_epoch + 1
-        # A part of torch's SequentialLR that has not begun stands before its first step.
+        # A part of torch's SequentialLR that has not begun stands before its first step, and the one
+        # that is at work is the last that has.
         if self.last_epoch >= 0:
+            self._claim(take_over=True)
             self._write()
 
 
