@@ -4,11 +4,92 @@ title: Cycles and restarts
 summary: The rate goes up again, once or over and over - on purpose.
 chapter: "9.12"
 needs: [schedules/progress, schedules/warmup]
+paper:
+  - title: "SGDR: Stochastic Gradient Descent with Warm Restarts"
+    authors: Ilya Loshchilov, Frank Hutter
+    year: 2017
+    arxiv: "1608.03983"
+    venue: ICLR
+  - title: Cyclical Learning Rates for Training Neural Networks
+    authors: Leslie N. Smith
+    year: 2017
+    arxiv: "1506.01186"
+    venue: WACV
 symbols:
   t: step
+  \gamma: gamma
+verified_against:
+  implementation: values recorded from torch's CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR and OneCycleLR, and from optax
+  difference: 5e-9, where those are rounded
 ---
 
-# (prose to come)
+# A restart that stands still
+
+Half a cosine over four steps, then again from the top: 1, 0.85, 0.5, 0.15, 1, 0.85, 0.5, 0.15. Cerebras' class of that name
+writes something else. After the first period it stays at 1 for four steps, at 0 for four, at 1 for four:
+
+| step | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| Cerebras | 1 | 0.85 | 0.5 | 0.15 | 1 | 1 | 1 | 1 | 0 | 0 | 0 | 0 | 1 |
+| torch, and here | 1 | 0.85 | 0.5 | 0.15 | 1 | 0.85 | 0.5 | 0.15 | 1 | 0.85 | 0.5 | 0.15 | 1 |
+
+In a long run half of the updates have the rate 0. Nothing fails, and the loss looks like one that has converged.
+
+Curves that go up again are easy to get wrong, as their mistakes look like one more wave. Here are the
+five that are in use.
+
+## The curves
+
+**Restarts** (SGDR, Loshchilov and Hutter, 2017). Half a cosine, over and over, each period `multiplier` times as long as the one before, $t_i$ steps into a
+period of $T_i$:
+
+$$s = s_\text{end} + \frac{s_\text{max} - s_\text{end}}{2} \left( 1 + \cos \pi \frac{t_i}{T_i} \right)$$
+
+The end of a period is never met: the next one begins instead.
+
+**Annealing** is the same formula without the restart. After $T_\text{max}$ the cosine comes back up as it went down. In torch's
+`CosineAnnealingLR` that happens to everyone who trains longer than planned. Here it has a name of its own,
+[CosineAnnealingSchedule](#CosineAnnealingSchedule), and other cosines stop at their end.
+
+**Triangles** (Smith, 2017, arXiv 1506.01186). Up a line, down a line. In the mode `triangular2` each is half as high as the one before, with
+`exp_range` the height is $\gamma^t$.
+
+**One cycle** (Smith and Topin, 2017, arXiv 1708.07120). Once up to a large rate over 30 % of the run, and down to almost nothing. With momentum
+going the other way, which another [scheduler](../schedulers/scheduler.py) can do, it was to make very large rates possible. What is left of it
+in practice is a long warm-up and a cosine.
+
+**A polynomial that is stretched** when its steps are used up: $n$, $2n$, $3n$, ... For the line over 4 steps that is 1, 0.75, 0.5, 0.25, 0.5, 0.38, 0.25,
+0.13, 0.33.
+
+## What they are good for
+
+In one run, little. A thousand weights with curvatures from 0.01 to 1, Adam, 4000 steps, the best of ten rates each:
+
+| line to 0, after a warm-up | one cycle | restarts, 1 + 2 + 4 parts | triangles |
+|---:|---:|---:|---:|
+| 0.00217 | 0.00253 | 0.00262 | 0.00272 |
+
+Each restart throws away the low noise that the end of the period has bought, and only the last one counts. The loss after the first
+and the second period, 0.01298 and 0.00482, is what the curve is for:
+
+- **The end is not known.** At the end of every period the run could be stopped. [WSD](wsd.py) does that with less waste.
+- **Several networks from one run.** The ends of the periods are different networks, and their mean prediction is better than each (Huang et al., 2017, arXiv
+  1704.00109).
+- **Escape from a bad place**, the usual argument, is not what is seen in large networks: the loss after a restart returns
+  to about where the longer run would have been.
+
+## Conventions
+
+Marks of one cycle, for $T = 10$, 30 % and a peak of 1:
+
+| | up until | values in steps 0 to 3 | step 9 | step 10 |
+|---|---|---|---:|---:|
+| torch, Cerebras, here | $0.3\, T - 1 = 2$ | 0.04, 0.52, 1, 0.95 | $4 \cdot 10^{-6}$ | error in torch, below 0 or rising in Cerebras; held here |
+| optax; here with `end="after"` | $0.3\, T = 3$ | 0.04, 0.28, 0.76, 1 | 0.0495 | $4 \cdot 10^{-6}$ |
+
+If $0.3\, T = 1$ the first phase has no length: Cerebras computes 0 / 0 and writes NaN in step 0. Here the run starts at the peak.
+
+torch and Cerebras both decide `scale_mode` from `mode`, whatever was given. Here what is given counts.
 """
 
 from __future__ import annotations
@@ -249,3 +330,67 @@ class OneCycleSchedule(ScheduleBase):
             return [first, (last, self.max_value, self.end_value)]
         back = (2 * (up - late), self.max_value, self.start_value)
         return [first, back, (last, self.start_value, self.end_value)]
+
+
+# ## Choosing
+#
+# - Do not use them unless you have one of the reasons above, or a result to reproduce.
+# - `SGDRSchedule(1, period, 2)`: three periods take $7$ times the first, four take $15$. Let the last one end where the run ends.
+# - `OneCycleSchedule`: its peak can be somewhat larger than that of a line. On the problem above both do best at 0.015 and 0.02.
+#
+# ## Traps
+#
+# - **A run that ends at the top.** A period that does not divide the run leaves the weights at a high rate. With `period=400`
+#   a run of 4100 steps ends at $s = 0.86$.
+# - **Cosine that comes back.** If a loss rises at the end of a longer run, look at the rate first.
+# - **`max_lr` of torch's `OneCycleLR`** is the rate: the optimizer's own is overwritten, with `max_lr / 25` at the
+#   start.
+# - **`exp_range` counts steps,** not cycles: $\gamma = 0.9$ is at $10^{-9}$ after 200 steps.
+#
+# ## Exercises
+#
+# **1.** Which period lets three restarts with `multiplier=2` fill 2814 steps? What is the last value?
+#
+# ::: solution
+# $n\, (1 + 2 + 4) = 2814$ for $n = 402$.
+#
+# ```python
+# from labml_nn_optim.schedules import SGDRSchedule
+#
+# schedule = SGDRSchedule(1.0, 402, 2)
+# assert schedule.get_value(402) == schedule.get_value(1206) == 1
+# assert 0 < schedule.get_value(2813) < 1e-5
+# ```
+# :::
+#
+# **2.** Write one cycle with momentum from 0.95 down to 0.85 and back.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.schedulers import Scheduler
+# from labml_nn_optim.schedules import InterpolationSchedule, OneCycleSchedule
+#
+# optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.95)
+# momentum = InterpolationSchedule([0, 29, 99], [0.95, 0.85, 0.95], "cosine")
+# schedulers = [
+#     Scheduler(optimizer, OneCycleSchedule(0.1), total_steps=100),
+#     Scheduler(optimizer, momentum, "momentum"),
+# ]
+# seen = []
+# for _ in range(100):
+#     seen.append((optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["momentum"]))
+#     optimizer.step()
+#     for scheduler in schedulers:
+#         scheduler.step()
+# assert max(seen)[1] == min(momentum for _, momentum in seen) == 0.85
+# ```
+# :::
+#
+# **3.** Why is the loss right before a restart not comparable with the loss right after it, and what would you compare?
+#
+# ::: solution
+# Before it the rate is near 0 and the noise has died out; after it the noise of the full rate is there at once. Compare the ends of
+# periods with each other, or with a run that decays to the same step.
+# :::
