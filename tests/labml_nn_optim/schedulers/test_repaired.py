@@ -185,8 +185,10 @@ def test_milestones_may_come_in_a_tensor_or_array() -> None:
 def test_a_rate_that_is_the_tensor_of_the_group_does_not_fall_with_it() -> None:
     optimizer = groups_of({"lr": torch.tensor(0.5)})
     lr = optimizer.param_groups[0]["lr"]
-    halved = [LinearLR(optimizer, lr, 0, 4), ExponentialLR(optimizer, lr, 1, 0.5)]
-    assert walk(ChainedLR(halved), 4) == pytest.approx([0.5, 0.1875, 0.0625, 0.015625])
+    halved = ExponentialLR(optimizer, lr, 1, 0.5)
+    line = LinearLR(optimizer, 0.2, 0, 4)
+    assert (halved.initial_learning_rate, lr.item()) == (0.5, pytest.approx(0.2))
+    assert walk(ChainedLR([line, halved]), 4) == pytest.approx([0.2, 0.075, 0.025, 0.00625])
 
 
 # ## One after the other

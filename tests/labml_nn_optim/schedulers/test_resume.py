@@ -208,6 +208,13 @@ def test_the_value_of_the_checkpoint_is_written_at_once() -> None:
     assert entries(optimizer) == [0.25]
 
 
+def test_the_count_of_steps_goes_on_as_torchs_does() -> None:
+    saved, resumed = Scheduler(groups_of(), HALVES), Scheduler(groups_of(), HALVES)
+    step(saved, 3)
+    resumed.load_state_dict(saved.state_dict())
+    assert resumed._step_count == saved._step_count == 4
+
+
 def test_the_arguments_are_those_of_the_code_and_a_change_is_told() -> None:
     saved = LinearLR(groups_of(), 1, 0, 4)
     step(saved, 3)

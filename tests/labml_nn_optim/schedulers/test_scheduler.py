@@ -291,6 +291,8 @@ def test_a_scheduler_that_is_gone_is_in_nobodys_way() -> None:
     first.step()
     del first
     gc.collect()
+    assert not optimizer._optimizer_step_post_hooks
+    assert not optimizer._optimizer_load_state_dict_post_hooks
     second = Scheduler(optimizer, ConstantSchedule(0.3))
     assert walk(second, 2) == [0.3, 0.3]
 
