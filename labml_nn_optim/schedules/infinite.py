@@ -4,11 +4,88 @@ title: An end on demand
 summary: A rate that can be held for as long as the data last, and brought down at any moment from where it is.
 chapter: "9.11"
 needs: [schedules/wsd]
+paper:
+  - title: Simple and Scalable Strategies to Continually Pre-train Large Language Models
+    authors: Adam Ibrahim, Benjamin Thérien, Kshitij Gupta, Mats L. Richter, Quentin Anthony, Timothée Lesort, Eugene Belilovsky, Irina Rish
+    year: 2024
+    arxiv: "2403.08763"
+    venue: TMLR
 symbols:
   t: step
+  t_0: start
+  D: steps
 ---
 
-# (prose to come)
+# New data arrive, and the rate is at zero
+
+A run has come down to a rate of 0 after 4000 steps. Its loss is 0.00276. Now there are data for 4000 more. The rate has to go up again, along a new
+warm-up, and with it goes the loss, on the problem of [Warm-up and decay](warmup.py) with $\alpha = 0.01$:
+
+| steps | 4000 | 4200 | 4400 | 5000 | 8000 |
+|---|---:|---:|---:|---:|---:|
+| cosine, up again, cosine | 0.00276 | 0.00316 | 0.00319 | 0.00305 | 0.00175 |
+| one cosine over 8000 steps | | | | | 0.00147 |
+
+After 1000 new steps the network is worse than without them, and at the end it has not caught up with a run that knew of all data from
+the start. What the first decay had gained was thrown away by the second warm-up.
+
+The way out is not to come down before the end, and to be able to end at any moment.
+
+## The rule
+
+An *infinite* schedule (Ibrahim et al., 2024, arXiv 2403.08763; continued in arXiv 2503.02844) has four parts, of which only the first two have a
+length:
+
+$$
+\text{warm-up to } s_\text{max}
+\;\to\; \text{decay to } s_\text{const}
+\;\to\; s_\text{const} \text{ for as long as data come}
+\;\to\; \text{decay to the end, on demand}
+$$
+
+The first decay makes the difference to [WSD](wsd.py). The peak is for the start, where the way is long; the plateau is for the rest, and can be
+chosen low enough for a long run.
+
+The last decay starts at a step $t_0$ that nobody knows beforehand. So it is an operation and not an argument: any schedule $s$ of this
+library has it,
+
+$$
+s'(t) = \begin{cases} s(t) & t \le t_0 \\ s_\text{end} + (s(t_0) - s_\text{end})\; r\!\left( \dfrac{t - t_0}{D} \right) & t > t_0 \end{cases}
+$$
+
+```python
+schedule = InfiniteSchedule(3e-4, constant_value=1e-4, warmup_steps=1000, cooldown_steps=20_000)
+last = schedule.start_decay(at=150_000, steps=15_000)
+```
+
+It begins with whatever value is there, half-way down a cosine just as well. In a running training,
+`scheduler.start_decay(steps=15_000)` does it from the next step on, and the checkpoint remembers it.
+
+## What it is worth
+
+A plateau at 0.3 of the peak, a first decay over 1000 steps, $\alpha = 0.02$ for the peak, and a line over the last fifth of each
+branch:
+
+| ends at | 2000 | 4000 | 8000 |
+|---|---:|---:|---:|
+| infinite | 0.00363 | 0.00231 | 0.00150 |
+| [WSD](wsd.py), $\alpha = 0.01$ | 0.00387 | 0.00240 | 0.00177 |
+| lines, each at its own best rate | 0.00342 | 0.00217 | 0.00137 |
+
+It is 6 to 10 % behind runs that were made for their length, at each of the three. WSD is 10 to 29 % behind.
+
+Whether that carries over to new data of *another kind* is a different question. There re-warming has a use, as the weights have to move a long way, and
+forgetting sets in. The two papers above are about that.
+
+## Conventions
+
+- **The first decay** is a cosine or $1 / \sqrt t$ in the papers; both are shapes here, `cosine` and
+  [inverse-sqrt](ramp.py).
+- **The last one** is an exponential there: `tail="exponential"`, with an `end_value` above 0.
+- **OLMo-core** can start a decay from the present value in any of its schedules, too. Megatron-LM's and Hugging Face's WSD
+  need to be told the end.
+- **WSD-S** (Wen et al., 2024) goes back to the plateau after each decay and *keeps* the decayed weights: one run, no
+  branches. That is a [repeated schedule](combinators.py#RepeatedSchedule) with the tail `inverse`.
 """
 
 from __future__ import annotations
@@ -87,3 +164,50 @@ class CooldownSchedule(WrapperSchedule, ShapedSchedule):
         require_shape("tail", self.tail, value, self.end_value, self.power)
         progress = min(1.0, (step - self.start) / self.steps) ** self.bend
         return descend(value, self.end_value, progress, self.tail, self.power)
+
+
+# ## Choosing
+#
+# - `constant_value`: a third of the peak, less for very long runs.
+# - `cooldown_steps`: as long as you are sure to train.
+# - `start_decay`: over a fifth of all steps so far, on a line, to 0.
+#
+# ## Traps
+#
+# - **The decayed weights are an end.** Go on from the copy at $t_0$, not from them, or you are back at the table above.
+# - **`start_decay` of a schedule** is a new schedule; the old one is as it was. That of a scheduler changes the scheduler.
+# - **No decay at all.** An infinite schedule without its last part leaves the weights where the noise has them.
+# - **`total_steps` that is too small.** A schedule that needs it, such as a fraction for the warm-up, holds its last value after
+#   the end; the plateau is not affected.
+#
+# ## Exercises
+#
+# **1.** Start a decay in the middle of a cosine, and check that nothing jumps.
+#
+# ::: solution
+# ```python
+# from labml_nn_optim.schedules import CosineDecreasingSchedule
+#
+# cosine = CosineDecreasingSchedule(1)
+# stopped = cosine.start_decay(at=400, steps=50)
+# values = [stopped.get_value(step, 1000) for step in range(500)]
+# assert values[:401] == [cosine.get_value(step, 1000) for step in range(401)]
+# assert max(abs(a - b) for a, b in zip(values, values[1:])) < 0.02
+# assert values[450] == 0
+# ```
+# :::
+#
+# **2.** A training is to end tonight. The scheduler is at step 12 000, and 3000 more fit into the time. What do you call, and which
+# steps have which rate?
+#
+# ::: solution
+# `scheduler.start_decay(steps=3000)`. The next update, number 12 000, still has the present rate, number 13 500 half of it, and number
+# 14 999 a 3000th. Update 15 000 would have 0.
+# :::
+#
+# **3.** Why is a second warm-up after a decay to zero not needed by the optimizer?
+#
+# ::: solution
+# A warm-up protects Adam's second moment while it has seen few gradients. After 4000 steps it has seen enough. The rate could jump to its peak at once;
+# the loss would rise all the same, as it is the rate that shakes the weights and not the way up to it.
+# :::

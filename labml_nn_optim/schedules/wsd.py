@@ -4,14 +4,85 @@ title: Warm-up, stable, decay
 summary: The rate stays at its peak for most of the run and falls at the end, so that the end can be decided late.
 chapter: "9.9"
 needs: [schedules/warmup]
+paper:
+  title: Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations
+  authors: Alexander Hägele, Elie Bakouch, Atli Kosson, Loubna Ben Allal, Leandro Von Werra, Martin Jaggi
+  year: 2024
+  arxiv: "2405.18392"
+  venue: NeurIPS
 symbols:
   t: step
-  T: total_steps
   W: warmup
   D: decay
+verified_against:
+  implementation: values recorded from Hugging Face's warmup_stable_decay
+  difference: 3e-9, where those are rounded
 ---
 
-# (prose to come)
+# Three runs for little more than one
+
+How long should a network be trained? With a decay to zero each answer is a run of its own: a cosine for 2000 steps
+says nothing about 4000. Half-way through the longer one its rate is high and its loss bad.
+
+Keep the rate constant instead, and copy the weights now and then. From each copy a short decay branches off. On the problem of
+[the chapter before](warmup.py), with $\alpha = 0.01$ and a decay over the last fifth:
+
+| ends at | 1000 | 2000 | 4000 | 8000 | steps in all |
+|---|---:|---:|---:|---:|---:|
+| four branches of one run | 0.00688 | 0.00387 | 0.00240 | 0.00177 | 9400 |
+| four cosines at the same rate | 0.01073 | 0.00538 | 0.00276 | 0.00147 | 15 000 |
+| four lines, each at its best rate | 0.00524 | 0.00342 | 0.00217 | 0.00137 | 15 000 |
+
+Before its decay the constant run looks hopeless: at 4000 it has 0.0029, and 0.0024 with the decay. The loss falls in the decay, within few
+steps, and nobody has to know beforehand when.
+
+The price stands in the last row. Tuned for one length, a line is better, by 10 % at 4000 and by 29 % at 8000, where 0.01 is too much
+for a constant rate.
+
+## The rule
+
+$$
+s(t) = \begin{cases}
+\text{warm-up to } s_\text{max} & t < W \\
+s_\text{max} & W \le t < T - D \\
+s_\text{end} + (s_\text{max} - s_\text{end})\; r\!\left( \dfrac{t - (T - D)}{D} \right) & t \ge T - D
+\end{cases}
+$$
+
+$r$ is the `tail`, any [shape](ramp.py). The first step of the decay still has $s_\text{max}$.
+
+## Why a short decay is enough
+
+A constant rate does two things at once. It moves along directions of small curvature, where the way is long, and shakes in those of
+large curvature. The shaking dies out within some $1 / (\alpha h)$ steps once the rate falls, and the stiffer the direction the sooner. What takes long is the
+way, and on that the constant rate is faster than any decay with the same peak. Wen et al. (2024, arXiv 2410.05192) picture it as a river in a
+valley: a high rate travels down the river and bounces between the banks, and the decay brings it to the water.
+
+How long should $D$ be? At 4000 steps, the best rate for each:
+
+| $D / T$ | 0.05 | 0.1 | 0.2 | 0.4 | 1 |
+|---|---:|---:|---:|---:|---:|
+| `linear` | 0.00260 | 0.00254 | 0.00240 | 0.00229 | 0.00217 |
+| `1-sqrt` | 0.00261 | 0.00256 | 0.00242 | 0.00234 | 0.00218 |
+| `cosine` | 0.00264 | 0.00258 | 0.00251 | 0.00241 | 0.00233 |
+| best $\alpha$ of `linear` | 0.007 | 0.007 | 0.01 | 0.01 | 0.02 |
+
+The longer the better, here. The constant rate itself comes to 0.00266. For language models Hägele et al. (2024, arXiv 2405.18392) find that 20 %
+reaches a well-tuned cosine, and that $1 - \sqrt x$ is the best tail. On these quadratics there is no difference between it and a
+line.
+
+## Conventions
+
+| | warm-up | decay | tails |
+|---|---|---|---|
+| MiniCPM (Hu et al., 2024, arXiv 2404.06395), where the name is from | line | last tenth | exponential |
+| Hugging Face `warmup_stable_decay` | $t / W$; line, cosine, 1-sqrt | $D$ steps, cosine by default | line, cosine, 1-sqrt |
+| Megatron-LM | line | $D$ steps | line, cosine, [halving](ramp.py), 1-sqrt |
+| torchtitan | $(t + 1) / W$ | one step longer, so that the last rate is above 0 | line, 1-sqrt, cosine |
+| fairseq `tri_stage` | line from 0.01 | exponential to 0.01 | [TriStageSchedule](#TriStageSchedule) |
+| here | $(t + 1) / (W + 1)$ | last fifth | all of [them](ramp.py) |
+
+Moonshot's Kimi K2 and DeepSeek-V3 hold their rate for most of the run, too, and come down along a cosine.
 """
 
 from __future__ import annotations
@@ -100,3 +171,51 @@ class TriStageSchedule(WSDSchedule):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, self.max_value / 100)
         super().__post_init__()
+
+
+# ## Choosing
+#
+# - `decay_percent`: 0.2; more if you know the length, up to all of it.
+# - `tail`: `linear` or `1-sqrt`. Not `cosine`.
+# - `max_value`: about half of what a decay over the whole run would have.
+# - `end_value`: 0.
+#
+# ## When not to use it
+#
+# The run has one length and it is fixed: a line to zero is better and no harder. You cannot keep checkpoints: then the branches
+# cannot be made.
+#
+# ## Traps
+#
+# - **A run is judged before its decay.** Its loss is that of a high rate. To compare two settings, branch off a decay from both.
+# - **Branches that are not branches.** The weights *and* the state of the optimizer must be copied. A decay from a fresh Adam begins with
+#   its first steps.
+# - **$W + D > T$** is an error, when a scheduler is made as well as later.
+# - **The last rate is 0 with `end="last"`.** By default it is one step's worth above.
+#
+# ## Exercises
+#
+# **1.** A trunk with branches of a fifth that end at 1000, 2000, 4000 and 8000: how many steps are computed?
+#
+# ::: solution
+# The trunk up to where the last branch begins, 6400, and the branches: $200 + 400 + 800 + 1600 = 3000$. Together 9400.
+# :::
+#
+# **2.** Branch a decay off a run of your own, and check that the branch has the rates of a schedule that was planned so.
+#
+# ::: solution
+# ```python
+# from labml_nn_optim.schedules import WSDSchedule
+#
+# trunk = WSDSchedule(1, warmup_steps=10, decay_steps=0)
+# branch = trunk.start_decay(at=80, steps=20, tail="1-sqrt")
+# planned = WSDSchedule(1, warmup_steps=10, decay_steps=20, tail="1-sqrt")
+# assert all(branch.get_value(t, 1000) == planned.get_value(t, 100) for t in range(100))
+# ```
+# :::
+#
+# **3.** Which part of the sum of rates does a decay over the last fifth cost, compared with no decay, for a line and for $1 - \sqrt x$?
+#
+# ::: solution
+# The line has half of a fifth, so 10 % are lost. $1 - \sqrt x$ has a third of a fifth, and 13.3 % are lost.
+# :::
