@@ -4,11 +4,53 @@ title: Schedulers of schedulers
 summary: One scheduler after the other, several multiplied, or one scaled for each group; a part is a plan and never steps by itself.
 chapter: "9.17"
 needs: [schedulers/named, schedules/combinators]
-symbols:
-  t: last_epoch
+verified_against:
+  implementation: values recorded from Cerebras' SequentialLR and ChainedLR
+  difference: 5e-7, where those are rounded
 ---
 
-# (prose to come)
+# A part that is at step 0 for ever
+
+`SequentialLR([LinearLR(0, 1, 3), CosineDecayLR(1, 0, 4), ConstantLR(0.05)], [3, 7])` makes 0, 0.33, 0.67, 1, 0.85, 0.5, 0.15, 0.05, 0.05.
+Put it into another `SequentialLR`, as the second of two. In Cerebras' library the rate then stays where it is: the outer one steps the inner one, and that never
+steps its own parts. Resume it with `last_epoch=5`: the parts are at step 0 once more.
+
+[Schedules from schedules](../schedules/combinators.py) shows the same in torch, with numbers. The reason is one: parts that count.
+
+Here the parts of a composite do not count. A composite takes the *schedules* of its parts and joins these. The schedulers that were passed in have
+done their work when the constructor returns, and write nothing any more.
+
+## The rules
+
+**SequentialLR.** With marks $n_i$, each part in its own time:
+
+$$s(t) = s_i(t - n_i), \qquad n_i \le t < n_{i+1}$$
+
+Without `milestones` each part begins when the `total_iters` of the one before are over. A part that is shorter than its slot holds its last
+value, one that is longer is cut.
+
+**ChainedLR.** All parts at the same time, the further ones relative to what they start from:
+
+$$s(t) = s_0(t) \prod_{i > 0} \frac{s_i(t)}{s_i^\circ}$$
+
+$s_i^\circ$ is the initial value of part $i$. For a warm-up from 0 that would be a division by 0; Cerebras gets NaN. Here a part that
+starts at 0 counts relative to where it leads: a line from 0 to 0.1 over four steps is the factor 0, 0.25, 0.5, 0.75, 1. A constant is the
+factor 1; in Cerebras it is an `AttributeError`.
+
+**ScalePerParamLR.** One schedule, and for each group a factor from the group's own entry:
+
+$$\alpha_i(t) = c_i\, s(t), \qquad c_i = \texttt{adjust\_learning\_rate} \text{, else } \texttt{adjust\_val} \text{, else } 1$$
+
+It was made for maximal-update scaling, where the rate of a layer goes with one over its width. With [Scheduler](scheduler.py) the entry
+`lr_scale` does the same without a wrapper.
+
+## What belongs together
+
+The parts of a composite must write the same entry of the same optimizer, into groups with the same tags. Tags may be given to
+the parts or to the composite, not to both. Anything else is an error when the composite is made, and the
+optimizer is as it was before.
+
+A part may be a composite. It may not be a `ScalePerParamLR`: the scale would be lost, so it goes outside.
 """
 
 from __future__ import annotations
@@ -253,3 +295,67 @@ class ScalePerParamWD(WeightDecayRate, ScalePerParamScheduler):
     """ScalePerParamScheduler for `weight_decay`, by `adjust_weight_decay`, or else `adjust_val`."""
 
     adjustments = ("adjust_weight_decay", "adjust_val")
+
+
+# ## Choosing
+#
+# - For new code, [SequenceSchedule](../schedules/combinators.py#SequenceSchedule) or `then` and one
+#   [Scheduler](scheduler.py).
+# - `SequentialLR` and `ChainedLR` for configurations that have them.
+# - A warm-up before a cosine: `SequentialLR`. In a chain the cosine has begun to fall when the warm-up is done: a warm-up of
+#   four steps times a cosine over ten reaches 0.65 and not 1.
+#
+# ## Traps
+#
+# - **A part is stepped by itself.** It writes into groups that the composite owns: an error, in its first step.
+# - **Milestones count from the start of the run,** not from the milestone before.
+# - **The weight decay's `ScalePerParamWD`** reads `adjust_weight_decay`. In Cerebras it reads the entry for the
+#   learning rate, and scales the decay with it.
+# - **torch's schedulers as parts** are refused. Only the schedulers of this library have a schedule to take.
+#
+# ## Exercises
+#
+# **1.** Nest the sequence above in another one, after two steps of a constant, and check that nothing is lost.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.schedulers import ConstantLR, CosineDecayLR, LinearLR, SequentialLR
+#
+#
+# def rates(make, steps):
+#     optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+#     scheduler = make(optimizer)
+#     found = []
+#     for _ in range(steps):
+#         found.append(optimizer.param_groups[0]["lr"])
+#         optimizer.step()
+#         scheduler.step()
+#     return found
+#
+#
+# def inner(o):
+#     return SequentialLR(o, [LinearLR(o, 0.0, 1.0, 3), CosineDecayLR(o, 1.0, 0.0, 4)])
+#
+#
+# def outer(o):
+#     return SequentialLR(o, [ConstantLR(o, 0.5), inner(o)], [2])
+#
+#
+# assert rates(outer, 12) == [0.5, 0.5, *rates(inner, 10)]
+# ```
+# :::
+#
+# **2.** What is `ChainedLR([CosineDecayLR(optimizer, 1, 0, 10), LinearLR(optimizer, 0, 0.1, 4)])` in steps 0 to 4?
+#
+# ::: solution
+# The cosine times 0, 0.25, 0.5, 0.75, 1: that is 0, 0.244, 0.452, 0.595, 0.655.
+# :::
+#
+# **3.** Why is a product of schedules relative to their starts not commutative, and a plain product is?
+#
+# ::: solution
+# The first part keeps its size and the others lose theirs. With a cosine from 1 and a line from 0.1, the chain is about 1 in one order and about 0.1 in the
+# other. [ProductSchedule](../schedules/combinators.py#ProductSchedule) multiplies values as they are.
+# :::

@@ -6,9 +6,83 @@ chapter: "9.16"
 needs: [schedulers/scheduler, schedules/decay, schedules/cycles]
 symbols:
   t: last_epoch
+  n: total_iters
+verified_against:
+  implementation: values recorded from Cerebras' schedulers; torch.optim.lr_scheduler 2.14.1 for restarts and one cycle
+  difference: 5e-7 and 1e-8, where those are rounded
 ---
 
-# (prose to come)
+# The same line, and 3333 times the rate
+
+```python
+optimizer = AdamW(model.parameters(), lr=3e-4)
+scheduler = LinearLR(optimizer, 1.0, 0.1, 80)
+```
+
+With torch's `LinearLR` the rate goes from 0.0003 to 0.00003 in 80 updates: the numbers are factors. With Cerebras' class of the same name,
+and the one in this file, it goes from 1.0 to 0.1: they are rates, and the optimizer's own 0.0003 is overwritten when the scheduler is
+made.
+
+Twelve of the names of this chapter are torch's, too. Import them from where you mean.
+
+## What they have in common
+
+Each class is a closed form: its arguments make a [schedule](../schedules/base.py), and [Scheduler](scheduler.py) writes it, absolutely. The update
+$t = 0, 1, \dots$ runs with $s(t)$. `total_iters` counts updates.
+
+| | $s(t)$ | after its end |
+|---|---|---|
+| `ConstantLR` | $c$ | |
+| `LinearLR`, `PolynomialLR` | $s_1 + (s_0 - s_1) (1 - t / n)^p$ | holds $s_1$; with `cycle` it is [stretched](../schedules/cycles.py) |
+| `CosineDecayLR` | $s_1 + (s_0 - s_1) \frac{1}{2} (1 + \cos \pi t / n)$ | holds $s_1$ |
+| `ExponentialLR` | $s_0\, \gamma^{t / n}$, or $\gamma^{\lfloor t / n \rfloor}$ | goes on |
+| `MultiplicativeLR` | $s_0\, \gamma^t$ | goes on |
+| `StepLR`, `MultiStepLR` | $s_0\, \gamma^{\lfloor t / n \rfloor}$, or $\gamma$ to the marks passed | goes on |
+| `InverseExponentialTimeDecayLR` | $s_0 / (1 + \gamma\, t^k / n)$ | goes on |
+| `InverseSquareRootDecayLR` | $s_0\, c / \sqrt{\max(t, W)}$ | goes on |
+| `PiecewiseConstantLR` | the value of the piece | holds the last |
+| `CosineAnnealingLR` | as `CosineDecayLR` | comes up again |
+| `CosineAnnealingWarmRestarts`, `CyclicLR` | [cycles](../schedules/cycles.py) | go on |
+| `OneCycleLR` | [one cycle](../schedules/cycles.py) | holds the end |
+| `LambdaLR` | $\prod_i s_0\, f_i(t)$ | goes on |
+
+Each has a twin for the weight decay, `PolynomialWD` for `PolynomialLR`, with the plain argument names: `initial_val` for
+`initial_learning_rate`, `val` for `learning_rate`, `max_val` for `max_lr`.
+
+## One plan, two twins
+
+A family says in one method what its arguments make. Where the value goes, and what the arguments are called, is a
+class beside it:
+
+```python
+class PolynomialScheduler(NamedScheduler):
+    def plan(self, initial_val, end_val, total_iters, power=1.0, cycle=False): ...
+
+
+class PolynomialLR(LearningRate, PolynomialScheduler): ...
+
+
+class PolynomialWD(WeightDecayRate, PolynomialScheduler): ...
+```
+
+For another entry of the groups, such as the momentum, one line is enough: exercise 1.
+
+## What is repaired
+
+The names and numbers are Cerebras'. These of its numbers are not:
+
+- **`CosineAnnealingWarmRestarts`** stands still for a period at the top and for one at the bottom, and refuses a `T_mult`. Here it has
+  [torch's values](../schedules/cycles.py).
+- **`cycle`** of the polynomial does nothing there. Over four steps from 1 to 0, here: 1, 0.75, 0.5, 0.25, 0.5, 0.375, ...
+- **`OneCycleLR`** goes on after its end. Ten steps up to 1: on a line it is at $-0.14$ in step 10 and at $-0.57$ in step 13, along a cosine at
+  0.05 and 0.61. With `pct_start * total_steps` of 1 it begins with NaN.
+- **`scale_mode`** of `CyclicLR` is overwritten by what the `mode` usually has, and an unknown mode means `exp_range`.
+- **`LambdaLR`** can only be subclassed. Here it takes functions as well.
+- **A checkpoint** overrides the arguments in the code, `total_iters` among them, and the value is not written until the next
+  step.
+
+One oddity is kept, as programs may rely on it. With two functions `LambdaLR` multiplies by $s_0$ twice: a rate of 0.1 and two functions that
+return 1 make a rate of 0.01.
 """
 
 from __future__ import annotations
@@ -568,3 +642,83 @@ class OneCycleLR(LearningRate, OneCycleScheduler):
 
 class OneCycleWD(WeightDecayRate, OneCycleScheduler):
     """OneCycleScheduler for `weight_decay`."""
+
+
+# ## Choosing
+#
+# - These classes for a configuration that names them, and for code that comes from Cerebras.
+# - [Scheduler](scheduler.py) with a [schedule](../schedules/base.py) for everything else: one class, every key, relative or
+#   absolute.
+#
+# ## Traps
+#
+# - **Groups lose their own rates.** All groups get the same value. Give them an `lr_scale`, or wrap the scheduler in
+#   [ScalePerParamLR](composite.py#ScalePerParamLR).
+# - **A weight decay where there was none.** `LinearWD(optimizer, 0.1, 0.0, 1000)` writes 0.1 into biases and norms as well, whose decay
+#   was 0. Choose the groups: `param_group_tags=["decay"]`, with that tag in the groups that are to decay. Or use
+#   `Scheduler(..., "weight_decay", mode="relative")`, under which 0 stays 0.
+# - **`ExponentialLR` is slower than you think**, or faster: $\gamma$ acts over `total_iters` steps here, in every step in torch. With
+#   $\gamma = 0.5$ and four steps, step 1 is at 0.84 here and at 0.5 there.
+# - **`InverseSquareRootDecayLR` has no rising part.** It holds $s_0\, c / \sqrt W$ until $W$.
+#
+# ## Exercises
+#
+# **1.** Let the momentum come down from 0.95 to 0.85 along a cosine over 50 updates.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.schedulers import CosineDecayScheduler
+#
+#
+# class CosineDecayMomentum(CosineDecayScheduler):
+#     param_group_key = "momentum"
+#
+#
+# optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+# scheduler = CosineDecayMomentum(optimizer, 0.95, 0.85, 50)
+# assert optimizer.param_groups[0]["momentum"] == 0.95
+# for _ in range(60):
+#     optimizer.step()
+#     scheduler.step()
+# assert optimizer.param_groups[0]["momentum"] == 0.85
+# ```
+# :::
+#
+# **2.** Write torch's `LinearLR(optimizer, 1.0, 0.1, 80)` with classes of this library, for groups with rates of their own.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.schedulers import Scheduler
+# from labml_nn_optim.schedules import RampSchedule
+#
+#
+# def make():
+#     params = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+#     return SGD([{"params": params[:1]}, {"params": params[1:], "lr": 3e-4}], lr=1e-3)
+#
+#
+# ours, theirs = make(), make()
+# line = RampSchedule(1.0, 0.1, exclude_last=True).over(80)
+# schedulers = [
+#     Scheduler(ours, line, mode="relative"),
+#     torch.optim.lr_scheduler.LinearLR(theirs, 1.0, 0.1, 80),
+# ]
+# for _ in range(100):
+#     for one, other in zip(ours.param_groups, theirs.param_groups, strict=True):
+#         assert abs(one["lr"] - other["lr"]) < 1e-12
+#     for optimizer, scheduler in zip((ours, theirs), schedulers, strict=True):
+#         optimizer.step()
+#         scheduler.step()
+# ```
+# :::
+#
+# **3.** Why does the decay's twin not stretch the decay with the learning rate, as torch's AdamW does?
+#
+# ::: solution
+# It does both. The scheduler writes $\lambda_t$ into the group, and the optimizer multiplies it by $\alpha_t$ in the update, as always. If both fall to 0 on
+# a line, the decay falls like $(1 - x)^2$.
+# :::
