@@ -190,12 +190,14 @@ def group_by_rate(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def group_by_schedule(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Return the records by their schedules and the options of these, whatever else they differ in."""
+    """Return the records by their schedules and by all options, whatever else they differ in."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         settings = _settings(record)
         keys = sorted(key for key in settings if key.startswith(("schedule ", "wd_schedule")))
-        texts = [_setting(settings, key) for key in keys]
+        texts = [
+            _setting(settings, key) for key in (*sorted(record.configuration["options"]), *keys)
+        ]
         groups.setdefault(", ".join([settings["schedule"], *texts]), []).append(record)
     return groups
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from experiments import plots
+from experiments import plots, schedule_plots
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
 from experiments.schedule_figures import schedule_figures
@@ -43,6 +43,7 @@ class Plugin:
         """Return charts of what the chapter computes, and of the committed runs it is about."""
         forget_changes()
         yield from plots.figures(chapter.module or chapter.name)
+        yield from schedule_plots.figures(chapter.module or chapter.name)
         name = optimizer_name(chapter)
         if name:
             yield from optimizer_figures(name)

@@ -41,21 +41,38 @@ def schedule_figures(module: str) -> Iterator[Figure]:
     There is no figure without a run of the chapter's own.
     """
     records = committed_records(run_figures.RESULTS / FOLDER)
-    plain = [run for run in records if run.configuration["wd_schedule"] is None]
-    baselines = list(BASELINES)
     if module == WEIGHT_DECAY:
         own = [run for run in records if run.configuration["wd_schedule"] is not None]
-        # What a schedule of the weight decay does shows beside the same run without one.
-        baselines += [_of_rate(run) for run in own]
+        # What a schedule of the weight decay does shows beside the same runs without one.
+        alike = [_without_decay_schedule(run) for run in own]
     else:
         family = FAMILIES.get(module, ())
-        own = [run for name in family for run in plain if run.configuration["schedule"] == name]
+        own = [run for run in records if _is_plain(run) and _schedule(run)[0] in family]
+        alike = []
+    others = [
+        run
+        for run in records
+        if run.configuration["wd_schedule"] is None
+        and (_without_decay_schedule(run) in alike if alike else _is_baseline(run))
+    ]
     if own:
-        others = [run for run in plain if _of_rate(run) in baselines]
         yield comparison([*own, *others], BY_SCHEDULE)
 
 
-def _of_rate(run: Record) -> tuple[str, dict[str, Any]]:
+def _is_plain(run: Record) -> bool:
+    """Return whether nothing but the schedule of the learning rate was set."""
+    return run.configuration["wd_schedule"] is None and not run.configuration["options"]
+
+
+def _is_baseline(run: Record) -> bool:
+    return _is_plain(run) and _schedule(run) in BASELINES
+
+
+def _without_decay_schedule(run: Record) -> tuple[Any, ...]:
+    return *_schedule(run), run.configuration["options"]
+
+
+def _schedule(run: Record) -> tuple[str, dict[str, Any]]:
     """Return the schedule of the learning rate and the arguments that were set."""
     return run.configuration["schedule"], run.configuration["schedule_options"]
 

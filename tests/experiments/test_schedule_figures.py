@@ -69,17 +69,25 @@ def test_the_caption_names_the_optimizer_and_says_that_the_rates_were_searched_f
     assert "Each learning rate was chosen" in figure.html
 
 
-def test_a_schedule_of_the_weight_decay_is_shown_beside_the_run_without_it(results):
+def test_a_schedule_of_the_weight_decay_is_shown_beside_the_same_run_without_it(results):
+    decay = {"options": {"weight_decay": 0.3}}
     save_run(results, "linear")
     save_run(results, "constant")
-    save_run(results, "wsd")
+    save_run(results, "wsd", **decay)
+    save_run(results, "linear", **decay)
     assert list(schedule_figures.schedule_figures("schedulers.scheduler")) == []
-    save_run(results, "linear", wd_schedule="cosine", wd_schedule_options={"exclude_last": False})
+    save_run(results, "linear", wd_schedule="cosine", **decay)
     assert [row[0] for row in rows("schedulers.scheduler")] == [
-        "linear, wd_schedule cosine, wd exclude_last false",
-        "constant",
-        "linear",
+        "linear, weight_decay 0.3, wd_schedule cosine",
+        "linear, weight_decay 0.3",
     ]
+
+
+def test_runs_with_another_weight_decay_are_not_among_those_of_a_schedule(results):
+    save_run(results, "linear")
+    save_run(results, "linear", options={"weight_decay": 0.3})
+    save_run(results, "cosine", options={"weight_decay": 0.3})
+    assert [row[0] for row in rows("schedules.progress")] == ["linear"]
 
 
 def test_the_base_lines_alone_are_no_figure(results):
