@@ -481,7 +481,7 @@ class Scheduler(LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         # torch's SequentialLR has its next part begin this way.
         self._claim(take_over=True)
-        self.step(epoch)
+        self.step(epoch=epoch)
 
     def start_decay(self, steps: int, end_value: float = 0.0, tail: str = "linear") -> None:
         """Bring the value down from where it is, to `end_value` in `steps` steps.
