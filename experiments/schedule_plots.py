@@ -75,9 +75,9 @@ def overhang() -> Plot:
         "value",
         {
             "as it is": s.LinearDecreasingSchedule(1),
-            "overhang_percent=0.5": s.LinearDecreasingSchedule(1, overhang_percent=0.5),
-            "overhang_steps=-40": s.LinearDecreasingSchedule(1, overhang_steps=-40),
-            "start_step=30, end_step=70": s.LinearDecreasingSchedule(1, start_step=30, end_step=70),
+            "overhang 50 %": s.LinearDecreasingSchedule(1, overhang_percent=0.5),
+            "overhang -40": s.LinearDecreasingSchedule(1, overhang_steps=-40),
+            "from 30 to 70": s.LinearDecreasingSchedule(1, start_step=30, end_step=70),
         },
     )
     ends = _panel(

@@ -29,9 +29,9 @@ Keep the rate constant instead, and copy the weights now and then. From each cop
 
 | ends at | 1000 | 2000 | 4000 | 8000 | steps in all |
 |---|---:|---:|---:|---:|---:|
-| four branches of one run | 0.00688 | 0.00387 | 0.00240 | 0.00177 | 9400 |
-| four cosines at the same rate | 0.01073 | 0.00538 | 0.00276 | 0.00147 | 15 000 |
-| four lines, each at its best rate | 0.00524 | 0.00342 | 0.00217 | 0.00137 | 15 000 |
+| branches of one run | 0.00688 | 0.00387 | 0.00240 | 0.00177 | 9400 |
+| cosines at the same rate | 0.01073 | 0.00538 | 0.00276 | 0.00147 | 15000 |
+| lines, each at its best rate | 0.00524 | 0.00342 | 0.00217 | 0.00137 | 15000 |
 
 Before its decay the constant run looks hopeless: at 4000 it has 0.0029, and 0.0024 with the decay. The loss falls in the decay, within few
 steps, and nobody has to know beforehand when.
@@ -79,7 +79,7 @@ line.
 | Hugging Face `warmup_stable_decay` | $t / W$; line, cosine, 1-sqrt | $D$ steps, cosine by default | line, cosine, 1-sqrt |
 | Megatron-LM | line | $D$ steps | line, cosine, [halving](ramp.py), 1-sqrt |
 | torchtitan | $(t + 1) / W$ | one step longer, so that the last rate is above 0 | line, 1-sqrt, cosine |
-| fairseq `tri_stage` | line from 0.01 | exponential to 0.01 | [TriStageSchedule](#TriStageSchedule) |
+| fairseq `tri_stage` | line from 0.01 | exponential to 0.01 | [tri-stage](#TriStageSchedule) |
 | here | $(t + 1) / (W + 1)$ | last fifth | all of [them](ramp.py) |
 
 Moonshot's Kimi K2 and DeepSeek-V3 hold their rate for most of the run, too, and come down along a cosine.
