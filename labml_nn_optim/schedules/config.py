@@ -317,8 +317,8 @@ def _plain_value(name: str, value: Any) -> Any:
 #
 # ## Traps
 #
-# - **A peak of 1.** `WSDSchedule` has 1.0 as the default of its peak, `StepFixedSchedule` and
-#   `StepIntervalSchedule` as that of their first value. Without that key `kind: WSD` is a learning rate of 1.
+# - **A first value of 1.** `StepFixedSchedule` and `StepIntervalSchedule` have 1.0 as the default of their first value,
+#   as in noether. Without that key `kind: StepFixed` is a learning rate of 1. All others ask for a peak.
 # - **A default that changes.** What has its default is not written down, and is read as the default of the day. In
 #   noether 1.1 the warm-up with cosine has a `max_value` of 1.0 if none is given; later versions ask for it.
 # - **The same key twice.** PyYAML takes the second and says nothing. When the mapping arrives here, the first is gone.
@@ -341,8 +341,8 @@ def _plain_value(name: str, value: Any) -> Any:
 # schedule = warmup.then(WSDSchedule(1.0, decay_percent=0.1), after=10).scale(0.003)
 # text = json.dumps(schedule_to_config(schedule))
 # assert schedule_from_config(json.loads(text)) == schedule
-# assert '"decay_percent": 0.1' in text and '"max_value": 1.0' in text
-# assert text.count("max_value") == 1  # the other one has its default
+# assert '"decay_percent": 0.1' in text and text.count('"max_value": 1.0') == 2
+# assert "start_value" not in text  # it has its default
 # ```
 # :::
 #

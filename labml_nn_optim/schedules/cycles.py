@@ -347,6 +347,15 @@ class OneCycleSchedule(ScheduleBase):
 #   start.
 # - **`exp_range` counts steps,** not cycles: $\gamma = 0.9$ is at $10^{-9}$ after 200 steps.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, 0.003 after a search. One cycle: 99.37, 99.41 and 99.44 %. Three periods of 1 + 2 + 4 parts: 99.29, 99.35 and
+# 99.38 %. Triangles between a tenth and the peak, which end at their bottom: 99.24, 99.25 and 99.26 %. The cosine has 99.37 to
+# 99.43 %.
+#
+# In the loss on the test images the order is the same: 0.019, 0.021, 0.025, and 0.018 for the cosine. The two restarts can be seen: with seed 0 the training
+# loss goes from 0.05 to 0.11 within a hundred steps of the first, and from 0.02 to 0.08 in two hundred after the second. One cycle is a warm-up and a cosine, and as good.
+#
 # ## Exercises
 #
 # **1.** Which period lets three restarts with `multiplier=2` fill 2814 steps? What is the last value?

@@ -284,6 +284,15 @@ StepIntervalScheduleConfig = StepIntervalSchedule
 #   `end_value`, or use a [ramp](ramp.py), which knows its end.
 # - **A factor above 1** is allowed where noether allows it, and makes the rate grow.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds. A tenth of the rate after half of the run and another tenth after three quarters, at 0.003 from
+# a search: 99.34, 99.36 and 99.38 %. The line has 99.30 to 99.40 %, the cosine 99.37 to 99.43 %. Here the stairs cost nothing
+# that three seeds could show.
+#
+# The first drop can be seen in the curve: with seed 0 the training loss is about 0.046 in the hundred steps before it and 0.031 in the two
+# hundred after it.
+#
 # ## Exercises
 #
 # **1.** Write torch's `StepLR(optimizer, 30, gamma=0.1)` and Cerebras' `MultiplicativeLR` with the coefficient 0.99 as schedules.

@@ -180,6 +180,12 @@ class CooldownSchedule(WrapperSchedule, ShapedSchedule):
 # - **`total_steps` that is too small.** A schedule that needs it, such as a fraction for the warm-up, holds its last value after
 #   the end; the plateau is not affected.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, a warm-up of 5 %, a first decay over 30 % to 0.3 of the peak, and a line over the last
+# fifth: 99.30, 99.31 and 99.42 %, and test losses of 0.019 to 0.022. [WSD](wsd.py) has 99.25 to 99.44 %, the cosine 99.37 to 99.43 %. One run of one
+# length is not what it is for, and it does not stand back much.
+#
 # ## Exercises
 #
 # **1.** Start a decay in the middle of a cosine, and check that nothing jumps.

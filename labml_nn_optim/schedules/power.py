@@ -145,6 +145,15 @@ class InverseSqrtSchedule(PowerSchedule):
 # - **The paper's $\alpha$ is not the peak.** In fairseq it is; in the transformer's paper the peak is
 #   $\alpha\, d^{-1/2}\, W^{-1/2}$.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, a warm-up of 5 %, 0.003 after a search. $1 / \sqrt t$ with $\tau = W = 141$ steps: 99.09, 99.12 and
+# 99.31 %. The same with the exponent $-0.51$ and a decay over the last tenth: 99.28, 99.34 and 99.39 %. The cosine has 99.37 to
+# 99.43 %, the constant rate 98.52 to 98.98 %.
+#
+# At the end $1 / \sqrt t$ is still at 0.22 of its peak. It is half-way between no decay and a decay, and 281 more steps on a line close
+# most of the gap.
+#
 # ## Exercises
 #
 # **1.** Write Cerebras' schedule with `initial` 1, `scale` 2 and $W = 4$ from parts of this library.

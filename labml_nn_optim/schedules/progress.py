@@ -288,6 +288,14 @@ PolynomialIncreasingScheduleConfig = PolynomialIncreasingSchedule
 # - **A power below 1 falls off a cliff.** At 99 % of the way the power 0.5 is still at 0.1 of its peak. What
 #   the noise has done cannot die out in what is left.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds; the rate of each was searched for, and is 0.003 for all. The line comes to 99.30, 99.36
+# and 99.40 %, the power 2 to 99.35, 99.42 and 99.49 %, the cosine to 99.37, 99.42 and 99.43 %. The three cannot be told apart. The
+# constant rate can: 98.52, 98.81 and 98.98 %, with twice the loss on the test images, 0.041 against 0.018 to 0.020.
+#
+# A falling rate is worth half a percent here, and the curve that it falls along is worth nothing that three seeds could show.
+#
 # ## Exercises
 #
 # **1.** Which flags make a warm-up of four updates 0.25, 0.5, 0.75, 1, and which 0.2, 0.4, 0.6, 0.8?

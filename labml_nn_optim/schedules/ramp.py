@@ -209,6 +209,14 @@ class RampSchedule(ProgressSchedule, ShapedSchedule):
 # - **A mean with an end of 0** is refused, and so is one with a power.
 # - **A very small end.** `exponential` to $10^{-6}$ is below a tenth of the peak after a sixth of the way.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, 0.003 for all after a search. `rex` comes to 99.38, 99.40 and 99.42 %, the exponential to a
+# hundredth to 99.28, 99.36 and 99.43 %, the cosine to 99.37 to 99.43 %. The constant rate has 98.52 to 98.98 %.
+#
+# The exponential looks worse in the search, which has one epoch: a held-out loss of 0.052 at 0.003, where `rex` has 0.038. At 0.01, where it might
+# do better, all three learn nothing, as they begin at the peak. Over three epochs the difference is gone.
+#
 # ## Exercises
 #
 # **1.** Write `1-square` and `1-sqrt` as lines over a bent clock.

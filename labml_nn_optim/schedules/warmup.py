@@ -292,6 +292,15 @@ LinearWarmupCosineDecayScheduleConfig = LinearWarmupCosineDecaySchedule
 # - **A warm-up again after a restart of the program.** The schedule knows the step; a scheduler that is made without its checkpoint
 #   begins at 0.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, a warm-up of 5 %. Cosine after it: 99.36, 99.37 and 99.43 %. Line to zero after it: 99.37, 99.41
+# and 99.43 %. Without a warm-up they have 99.37 to 99.43 % and 99.30 to 99.40 %. All chose 0.003.
+#
+# What the warm-up changes is the rate that fails. At 0.01 the runs without one learn nothing: a held-out loss of 2.30 after one epoch. With the
+# warm-up it is 0.037 and 0.038, hardly worse than at 0.003, 0.036 and 0.034. A search that misses the best rate by a factor of three
+# costs a tenth of the loss with a warm-up and the whole run without.
+#
 # ## Exercises
 #
 # **1.** Reproduce Hugging Face's `cosine_warmup_with_min_lr` for $W = 2$, $T = 10$ and a floor of 0.1: 0.5, 1, 0.966, 0.868, ..., 0.1 in

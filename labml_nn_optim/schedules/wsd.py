@@ -144,7 +144,6 @@ class WSDSchedule(LateDecaySchedule):
     - `decay_percent`: 0.2 if no length of the decay is given
     """
 
-    max_value: float = 1.0
     tail: str = field(default="1-sqrt", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -192,6 +191,15 @@ class TriStageSchedule(WSDSchedule):
 #   its first steps.
 # - **$W + D > T$** is an error, when a scheduler is made as well as later.
 # - **The last rate is 0 with `end="last"`.** By default it is one step's worth above.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW, three epochs, three seeds, a warm-up of 5 % and a decay over the last fifth. `1-sqrt`: 99.25, 99.30 and 99.44 %. `linear`:
+# 99.26, 99.29 and 99.47 %. Tri-stage, which comes down over half of the run: 99.40, 99.46 and 99.48 %. The cosine: 99.37 to 99.43 %,
+# the constant rate: 98.52 to 98.98 %.
+#
+# As on the quadratics, most of the gain is in the short decay, and a longer one adds a little: the loss on the test images is 0.023 with a
+# fifth, 0.018 with half of the run, 0.041 without. Tails cannot be told apart. That tri-stage leads the table is three seeds.
 #
 # ## Exercises
 #
