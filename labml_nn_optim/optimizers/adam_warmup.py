@@ -189,7 +189,8 @@ def require_steps(name: str, value: Any, minimum: float = 0.0) -> None:
 
 # ## Inside the optimizer or outside?
 #
-# Outside, almost always. torch's `LambdaLR(optimizer, lambda done: min(1, (done + 1) / W))` gives the same
+# Outside, almost always: in a [schedule](../schedules/warmup.py).
+# torch's `LambdaLR(optimizer, lambda done: min(1, (done + 1) / W))` gives the same
 # numbers to the last digits, for every optimizer. (`done` counts from 0: without the $+ 1$ the first step is
 # lost.) Any curve may follow the warm-up, and a logger finds $\alpha_t$ in `param_groups`. Here
 # `param_groups[0]["lr"]` holds $\alpha$; ask [get_lr](#AdamWarmup.get_lr) for $\alpha_t$.

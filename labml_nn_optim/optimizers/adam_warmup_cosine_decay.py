@@ -185,7 +185,7 @@ class AdamWarmupCosineDecay(AdamWarmup):
 #   [Noam](noam.py).
 # - `lr`: more than you would use as a constant rate. In the table it is nearly three times as much.
 # - `warmup`: as in [AdamWarmup](adam_warmup.py).
-# - The same curve in a `LambdaLR` is the better place for it, here as for every schedule: it serves any
+# - A [schedule](../schedules/warmup.py) is the better place for such a curve: it serves any
 #   optimizer, shows the rate to a logger, and its floor is yours to set.
 #
 # ## Traps

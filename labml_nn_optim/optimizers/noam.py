@@ -200,7 +200,7 @@ class Noam(AdamWarmup):
 # - Use it when you do not know how long a run will be. Where the end is known, a schedule that goes to a
 #   tenth or to zero by then is the better choice. A constant rate with a short decay, begun when you want
 #   to stop, needs no known end either, and matches the cosine (Hägele et al., 2024, arXiv 2405.18392).
-# - It is the same in a `LambdaLR` around any optimizer, and there it is easier to log and to change.
+# - As a [schedule](../schedules/power.py) it fits any optimizer, and there it is easier to log and to change.
 #
 # ## Traps
 #
