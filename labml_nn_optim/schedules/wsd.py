@@ -90,6 +90,7 @@ from __future__ import annotations
 import math
 from dataclasses import field
 
+from labml_nn_optim.checks import require_number
 from labml_nn_optim.schedules.warmup import WarmupDecaySchedule, length, require_length
 
 __all__ = ["LateDecaySchedule", "TriStageSchedule", "WSDSchedule"]
@@ -166,6 +167,7 @@ class TriStageSchedule(WSDSchedule):
     tail: str = field(default="exponential", kw_only=True)
 
     def __post_init__(self) -> None:
+        require_number("max_value", self.max_value)
         for name in ("start_value", "end_value"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, self.max_value / 100)

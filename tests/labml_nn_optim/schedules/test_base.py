@@ -369,7 +369,7 @@ def test_the_configuration_of_another_schedule_is_refused() -> None:
 
 def test_every_schedule_is_a_schedule_configuration() -> None:
     assert ScheduleBaseConfig is ScheduleBase
-    for schedule in (LINE, WSDSchedule(), SchedulerConfig(warmup_percent=0.1, end_value=0.0)):
+    for schedule in (LINE, WSDSchedule(1.0), SchedulerConfig(warmup_percent=0.1, end_value=0.0)):
         assert isinstance(schedule, AnyScheduleConfig)
 
 
@@ -392,7 +392,7 @@ def test_the_scheduler_config_of_noether_has_no_values() -> None:
             LinearWarmupCosineDecaySchedule(1.0, warmup_steps=0),
             "noether.core.schedules.LinearWarmupCosineDecaySchedule",
         ),
-        (WSDSchedule(), "labml_nn_optim.schedules.wsd.WSDSchedule"),
+        (WSDSchedule(1.0), "labml_nn_optim.schedules.wsd.WSDSchedule"),
         (RampSchedule(1.0, 0.0), "labml_nn_optim.schedules.ramp.RampSchedule"),
     ],
 )
