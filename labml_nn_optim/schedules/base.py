@@ -141,12 +141,17 @@ __all__ = ["ScheduleBase", "ScheduleBaseConfig", "in_window"]
 class Record(type):
     """Makes a frozen dataclass of every schedule, and lets it be made from one like it."""
 
+    __signature__: inspect.Signature
+
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
         super().__init__(name, bases, namespace)
         if bases and "get_value" in namespace:
             raise TypeError(f"{name} must implement _get_value, not get_value")
         freeze: Any = dataclasses.dataclass(frozen=True, repr=False)
         freeze(cls)
+        # What `help` shows would be that of `__call__`.
+        made = inspect.signature(cls.__init__)
+        cls.__signature__ = made.replace(parameters=list(made.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and type(args[0]) is cls:
