@@ -150,7 +150,7 @@ class Record(type):
         freeze: Any = dataclasses.dataclass(frozen=True, repr=False)
         freeze(cls)
         # What `help` shows would be that of `__call__`.
-        made = inspect.signature(cls.__init__)
+        made = inspect.signature(vars(cls)["__init__"])
         cls.__signature__ = made.replace(parameters=list(made.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
