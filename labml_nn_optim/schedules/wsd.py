@@ -121,15 +121,25 @@ class LateDecaySchedule(WarmupDecaySchedule):
         lengths = (self.warmup_percent, self.decay_percent, self.decay_steps)
         return self._is_placed or any(each is not None for each in lengths)
 
-    def _get_value_after(self, step: float, steps: float, warmup: float) -> float:
-        decay = length(self, "decay", steps + warmup)
-        if None not in (self.warmup_percent, self.decay_percent):
-            # Both may have been rounded up.
-            decay = min(decay, steps)
-        if decay > steps:
+    def _get_value(self, step: float, total_steps: float) -> float:
+        steps = total_steps - self._warmup(total_steps)
+        decay = self._decay(total_steps, steps)
+        if 0 <= steps < decay:
             raise ValueError(
                 f"decay_steps must be at most the {steps!r} steps after the warm-up, got {decay!r}"
             )
+        return super()._get_value(step, total_steps)
+
+    def _decay(self, total_steps: float, steps: float) -> float:
+        """Return the length of the decay in a run that has `steps` after the warm-up."""
+        decay = length(self, "decay", total_steps)
+        if None in (self.warmup_percent, self.decay_percent):
+            return decay
+        # Both may have been rounded up.
+        return min(decay, steps)
+
+    def _get_value_after(self, step: float, steps: float, warmup: float) -> float:
+        decay = self._decay(steps + warmup, steps)
         begun = step - (steps - decay) if decay else -math.inf
         value = self._get_value_before_decay(step - max(0, begun), steps, warmup)
         return self._fall(value, begun, decay) if begun > 0 else value
