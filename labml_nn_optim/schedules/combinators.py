@@ -172,7 +172,7 @@ class SequenceSchedule(ScheduleBase):
         index = bisect.bisect_right(starts, step)
         start = starts[index - 1] if index else 0
         end = starts[index] if index < len(starts) else total_steps
-        # A schedule that begins at the end of the run holds its first value.
+        # A schedule that begins at the end of the run or later is one of a run of one step.
         return self.schedules[index].get_value(step - start, max(1, end - start))
 
 
