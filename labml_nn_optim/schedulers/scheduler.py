@@ -55,7 +55,7 @@ $$
 $$
 
 $\alpha_i$ is the rate that the group was made with, and $c_i$ its entry `lr_scale`, 1 if it has none. In the absolute mode
-the schedule holds the rates themselves, and the groups' own are overwritten: noether, Cerebras and optax work so. In the relative
+the schedule holds the rates themselves, and the groups' own are overwritten: noether up to 2.0, Cerebras and optax work so. In the relative
 mode it holds factors, with a peak of $s_\text{ref} = 1$, and groups keep their proportions: torch works so.
 
 Take relative, with a schedule whose peak is 1, wherever groups differ. A fine-tuned network with a twelfth of the
