@@ -607,6 +607,16 @@ def written_down(schedule: ScheduleBase) -> dict[str, Any] | None:
 #   to where the longer curve is at this step.
 # - **`get_last_lr`** has one number for each group, also for those that are not written. `get` has None there.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), AdamW with $\lambda = 0.3$, a line to zero for the rate, three epochs, three seeds. With a
+# constant decay: 99.45, 99.48 and 99.48 %. With a decay that falls on a line, too: 99.43, 99.43 and 99.46 %. Their test losses, 0.015 to 0.018 and
+# 0.016 to 0.018, are the same within the spread.
+#
+# The two differ less than one might think. Decoupled decay is multiplied by the rate, so it falls to zero in both. Over the whole run a
+# weight without a gradient loses 72 % with the constant decay and 57 % with the falling one. What does show is $\lambda$ itself: with the default
+# of 0.01 the same line has 99.30, 99.36 and 99.40 %.
+#
 # ## Exercises
 #
 # **1.** Two groups, the second with a tenth of the rate, a line to 0 over ten updates. Which rates does each update
