@@ -11,6 +11,7 @@ from labml_nn_optim.schedulers.composite import (
     SequentialLR,
     SequentialWD,
 )
+from labml_nn_optim.schedulers.feedback import GreedyScheduler, PlateauScheduler
 from labml_nn_optim.schedulers.named import (
     ConstantLR,
     ConstantScheduler,
@@ -88,6 +89,7 @@ __all__ = [
     "ExponentialLR",
     "ExponentialScheduler",
     "ExponentialWD",
+    "GreedyScheduler",
     "InverseExponentialTimeDecayLR",
     "InverseExponentialTimeDecayScheduler",
     "InverseExponentialTimeDecayWD",
@@ -114,6 +116,7 @@ __all__ = [
     "PiecewiseConstantLR",
     "PiecewiseConstantScheduler",
     "PiecewiseConstantWD",
+    "PlateauScheduler",
     "PolynomialLR",
     "PolynomialScheduler",
     "PolynomialWD",
