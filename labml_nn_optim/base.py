@@ -71,14 +71,19 @@ from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["GenericAdaptiveOptimizer", "RunOptions"]
 
+KINDS = {
+    (kind.weight_decouple, kind.absolute): kind
+    for kind in (WeightDecay(), WeightDecay(absolute=True), WeightDecay(weight_decouple=False))
+}
+
 
 class RunOptions(TypedDict, total=False):
     """How a rule is run. All are off unless given.
 
     - `maximize`: climb instead of descend
     - `per_tensor`: one tensor after the other, as it is
-    - `compile`: through `torch.compile`; the first step with a data type, device or kind of decay then
-      takes several seconds
+    - `compile`: through `torch.compile`; the first step with a data type, device or kind of decay, of
+      which 0 is one, then takes several seconds
     - `flat`: move the parameters of a group and their gradients into one buffer for each data type and
       device, of which they become views. Parameters that shared storage no longer do, a single saved
       parameter carries the buffer with it, and
@@ -206,7 +211,8 @@ class GenericAdaptiveOptimizer(Optimizer):
 
         The arguments may be one parameter, a piece of one, many in a row, or lists of tensors. So the
         rule uses tensor methods only, in place where it can, and no `if` on a tensor's values. Of `self` it
-        uses `self.weight_decay` and nothing else; hyper-parameters are in `group`.
+        uses `self.weight_decay` and nothing else; hyper-parameters are in `group`. Compiled, every number
+        there is a tensor but a plain 0.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step_param")
 
@@ -289,7 +295,7 @@ class GenericAdaptiveOptimizer(Optimizer):
             known = {key: hyper[key] for key in self.defaults} | scalars
             lively = frozenset(("lr", *scalars))
             rule = type(self).step_param
-            run_compiled(rule, self.weight_decay, known, lively, cohort.pieces)
+            run_compiled(rule, kind_of(self.weight_decay), known, lively, cohort.pieces)
             return
         hyper |= scalars
         for piece in cohort.pieces:
@@ -368,6 +374,15 @@ class GenericAdaptiveOptimizer(Optimizer):
             elif is_half and name != "step" and isinstance(value, Tensor):
                 found[name] = value.to(param.device, torch.float32, copy=True)
         return found
+
+
+def kind_of(decay: WeightDecay) -> WeightDecay:
+    """Return `decay` without its number, which the group has: a kernel serves all numbers.
+
+    A subclass stays as it is, for it may use what it likes of itself.
+    """
+    is_plain = type(decay) is WeightDecay
+    return KINDS[decay.weight_decouple, decay.absolute] if is_plain else decay
 
 
 def as_number(value: Any) -> Any:

@@ -20,26 +20,40 @@ compilation for a data type and device:
 
 - **Sizes are symbols.** All pieces are rows, so a kernel that takes rows of any length takes them all.
   Places that are left over are filled with rows of a few numbers.
-- **Numbers are data.** The learning rate, the corrections, the decay rates enter as one small tensor.
-  A plain number in the code would be built into the kernel.
+- **Numbers are data.** The learning rate, the corrections, the decay rates enter as one small tensor,
+  whole numbers, too. A plain number in the code would be built into the kernel. So a schedule may
+  write `weight_decay`, `momentum` or `betas[0]` in every step.
 - **Zeros are not.** A weight decay of 0 stays a plain 0, so that the kernel has no code for it.
+
+## A schedule that reaches 0
+
+A decay that falls to exactly 0 needs the kernel that has no code for it. It is compiled in the step that
+gets there: seconds, once. From then on both are at hand, however often the decay comes and goes. The same
+holds for a decay that starts at 0, and for a `momentum` or a `betas[0]` that falls to 0. The learning rate
+may be 0 at any time: it always is data.
+
+A tensor is never taken for a zero. With `weight_decay=torch.tensor(0.1)` one kernel does it all, and spends
+its pass on the decay even when that is 0.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from labml_nn_optim.checks import is_zero
 from labml_nn_optim.pieces import Operands, Packed, Piece
 
 __all__ = ["TOGETHER", "apply_rule", "run_compiled"]
 
 TOGETHER = 8
 WARM_UP = 65_536
+NUMBER = (float, Tensor, Real)
 
 Kernel: TypeAlias = Callable[[list[list[Tensor]], list[Tensor], list[Tensor], Tensor], None]
 
@@ -60,7 +74,7 @@ def split_numbers(
     """Split `group` into what the kernel may know for good and the numbers that may change.
 
     A plain 0 is kept for good, so that what it switches off costs nothing, unless its name is in
-    `lively`.
+    `lively`. So is what is no number: a flag, a name, `None`.
     """
     numbers: list[float | Tensor] = []
 
@@ -71,9 +85,9 @@ def split_numbers(
     def keep(name: str, value: Any) -> Hashable:
         if isinstance(value, tuple | list):
             return tuple(keep(name, element) for element in value)
-        if isinstance(value, float | Tensor) or (name in lively and not isinstance(value, bool)):
-            is_off = not isinstance(value, Tensor) and value == 0 and name not in lively
-            return 0.0 if is_off else slot(value)
+        if isinstance(value, NUMBER) and not isinstance(value, bool):
+            number = value if isinstance(value, Tensor) else float(value)
+            return 0.0 if is_zero(number) and name not in lively else slot(number)
         kept: Hashable = value
         return kept
 

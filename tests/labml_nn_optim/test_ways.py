@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.nn import Parameter
 
+from labml_nn_optim import WeightDecay
 from labml_nn_optim.compiled import apply_rule
 from labml_nn_optim.pieces import Listed, Member, TensorList
 from tests.labml_nn_optim.examples import (
@@ -135,6 +137,92 @@ def test_nothing_is_compiled_again_when_step_lr_or_sizes_change(name: str) -> No
     other = [Parameter(torch.randn(size)) for size in (40_000, 50_000, 3, 900_000)]
     train(make(name, other, lr=0.01, weight_decay=0.1, compile=True), steps=2)
     assert counters["stats"]["unique_graphs"] == before
+
+
+def train_with(
+    changes: list[dict[str, Any]], name: str, **arguments: Any
+) -> tuple[list[torch.Tensor], list[int]]:
+    """Train with these entries written into the group, one step each; count what each compiles."""
+    optimizer = make(name, make_params(torch.float32), lr=0.02, **arguments)
+    compiled = []
+    for step, change in enumerate(changes, start=1):
+        optimizer.param_groups[0].update(change)
+        before = counters["stats"]["unique_graphs"]
+        found = train(optimizer, steps=1, first=step)
+        compiled.append(counters["stats"]["unique_graphs"] - before)
+    return found, compiled
+
+
+def decays(*values: float) -> list[dict[str, Any]]:
+    return [{"weight_decay": value} for value in values]
+
+
+BETAS = [{"betas": (beta1, 0.999)} for beta1 in (0.9, 0.8, 0.7, 0.85, 0.95, 0.5)]
+MOMENTUM = [{"momentum": momentum} for momentum in (0.9, 0.8, 0.7, 0.85, 0.95, 0.5)]
+COUPLED = WeightDecay(0.1, weight_decouple=False)
+CHANGES: dict[str, tuple[list[dict[str, Any]], str, dict[str, Any]]] = {
+    "decay": (decays(0.1, 0.2, 1, 2, 3, 0.3, 0.01), "adam", DECAY),
+    "coupled_decay": (decays(0.1, 0.2, 1, 2, 3, 0.3, 0.01), "adam", {"weight_decay": COUPLED}),
+    "betas": (BETAS, "adam", DECAY),
+    "momentum": (MOMENTUM, "sgd", DECAY | {"momentum": 0.9}),
+}
+
+
+@pytest.mark.parametrize("way", ["compile", "compile_flat"])
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_hyper_parameter_that_changes_in_every_step_compiles_nothing(case: str, way: str) -> None:
+    changes, name, arguments = CHANGES[case]
+    expected, _ = train_with(changes, name, **arguments, per_tensor=True)
+    found, compiled = train_with(changes, name, **arguments, **WAYS[way])
+    assert compiled[1:] == [0] * (len(changes) - 1)
+    assert largest_difference(found, expected) <= TOLERANCE[torch.float32]
+
+
+@pytest.mark.parametrize("way", ["compile", "compile_flat"])
+def test_a_decay_that_reaches_0_compiles_once_more_at_most(way: str) -> None:
+    changes = decays(0.1, 0.05, 0.0, 0, 0.1, 2, 0.0, 0.2)
+    expected, _ = train_with(changes, "adam", **DECAY, per_tensor=True)
+    found, compiled = train_with(changes, "adam", **DECAY, **WAYS[way])
+    assert compiled[2] <= 1
+    assert compiled[1] == sum(compiled[3:]) == 0
+    assert largest_difference(found, expected) <= TOLERANCE[torch.float32]
+
+
+def test_a_decay_in_a_tensor_reaches_0_in_the_same_kernel() -> None:
+    changes = decays(0.1, 0.0, 0.0, 0.2)
+    expected, _ = train_with(changes, "adam", **DECAY, per_tensor=True)
+    changes = [{"weight_decay": torch.tensor(change["weight_decay"])} for change in changes]
+    found, compiled = train_with(changes, "adam", weight_decay=torch.tensor(0.1), compile=True)
+    assert sum(compiled[1:]) == 0
+    assert largest_difference(found, expected) <= TOLERANCE[torch.float32]
+
+
+def test_an_optimizer_with_other_numbers_takes_the_kernel_that_is_there() -> None:
+    train_with([{}], "noam", warmup=2, d_model=1, weight_decay=0.1, compile=True)
+    others: list[dict[str, Any]] = [
+        {"warmup": 5, "d_model": 16, "weight_decay": 0.2},
+        {"warmup": 6.0, "d_model": 1, "weight_decay": 3},
+    ]
+    for other in others:
+        expected, _ = train_with([{}, {}], "noam", **other, per_tensor=True)
+        found, compiled = train_with([{}, {}], "noam", **other, compile=True)
+        assert compiled == [0, 0]
+        assert largest_difference(found, expected) <= TOLERANCE[torch.float32]
+
+
+class HalfDecay(WeightDecay):
+    """A decay of half the number that it was made with."""
+
+    def __call__(self, param: Any, grad: Any, group: Mapping[str, Any]) -> Any:
+        return super().__call__(param, grad, {**group, "weight_decay": 0.5 * self.weight_decay})
+
+
+def test_a_decay_of_ones_own_keeps_its_number() -> None:
+    def run(**options: bool) -> list[torch.Tensor]:
+        params = make_params(shapes=[(30, 20), (7,)])
+        return train(make("adam", params, lr=0.02, weight_decay=HalfDecay(0.5), **options), steps=2)
+
+    assert largest_difference(run(compile=True), run(per_tensor=True)) < 1e-12
 
 
 @pytest.mark.parametrize("way", WAYS)
