@@ -336,6 +336,21 @@ def test_a_reset_waits_for_as_many_reductions_at_the_floor() -> None:
     assert scheduler.reset_counter == 1
 
 
+def test_a_raise_sets_the_count_to_the_reset_back() -> None:
+    scheduler = GreedyScheduler(optimizer_of(0.002), patience=0, factor=0.5, reset_start=3)
+    looks(scheduler, [4.0, 4.0, 4.0, 4.0])
+    assert (entries(scheduler.optimizer), scheduler.reset_counter) == ([0.001], 1)
+    looks(scheduler, [3.0])
+    assert (entries(scheduler.optimizer), scheduler.reset_counter) == ([0.002], 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_of_eps_is_not_made_and_a_larger_one_is(kind: Any) -> None:
+    for eps, expected in ((0.25, 0.5), (0.2499, 0.25)):
+        scheduler = kind(groups_of(), factor=0.5, patience=0, eps=eps)
+        assert looks(scheduler, [math.nan]) == [[expected]]
+
+
 # ## With a schedule
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_schedule_each_group_keeps_its_own_value_until_the_metric_moves_it(
@@ -407,6 +422,17 @@ def test_a_raise_in_a_warm_up_does_not_pass_the_ceiling_later() -> None:
     seen = looks(scheduler, [4, 3, 2, 1, 1, 1])
     # The schedule alone goes to 1, and its own values are not cut.
     assert seen == [[0.2], [0.4], [0.75], [1], [0.5], [0.25]]
+
+
+def test_a_raise_that_met_the_ceiling_counts_only_as_far_as_it_came() -> None:
+    scheduler = GreedyScheduler(
+        groups_of(),
+        factor=0.5,
+        patience=0,
+        max_lr=1.5,
+        schedule=CustomSchedule([1, 1, 0.1]),
+    )
+    assert looks(scheduler, [2, None]) == [[1.5], [pytest.approx(0.15)]]
 
 
 def test_a_group_whose_value_is_zero_stays_there_and_the_others_move() -> None:
