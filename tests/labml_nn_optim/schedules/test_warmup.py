@@ -48,6 +48,12 @@ def test_there_is_no_fourth_way() -> None:
         WarmupDecaySchedule(1.0, warmup_start="t/(W+1)")
 
 
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "halving"])
+def test_between_two_steps_a_warm_up_goes_no_further_than_its_peak(shape: str) -> None:
+    schedule = WarmupDecaySchedule(1.0, warmup_steps=4, warmup_start="(t+1)/W", warmup_shape=shape)
+    assert schedule.get_value(3, 10) == schedule.get_value(3.5, 10) == 1.0
+
+
 def test_a_start_above_0_is_worth_a_step_and_a_start_at_0_is_not() -> None:
     assert values(WarmupDecaySchedule(1.0, warmup_steps=4), 20, 2) == pytest.approx([0.2, 0.4])
     above = WarmupDecaySchedule(1.0, warmup_steps=4, start_value=0.2)
