@@ -71,7 +71,7 @@ def test_a_decay_has_any_shape_and_length() -> None:
     assert schedule.get_value(15, 20) == pytest.approx(11**-0.5 * (1 - math.sqrt(0.5)))
     assert schedule.get_value(20, 20) == 0
     with pytest.raises(ValueError, match=r"^decay_steps must be at most the 5 steps after the w"):
-        PowerSchedule(1.0, warmup_steps=5, decay_steps=6).get_value(5, 10)
+        PowerSchedule(1.0, warmup_steps=5, decay_steps=6).get_value(0, 10)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_the_peak_must_be_given() -> None:
 def test_a_warm_up_and_a_decay_longer_than_the_run_together_are_refused() -> None:
     schedule = WSDSchedule(1.0, warmup_steps=4, decay_steps=7)
     message = r"^decay_steps must be at most the 6 steps after the warm-up, got 7$"
-    for step in (4, 9, 100):
+    for step in (0, 4, 9, 100):
         with pytest.raises(ValueError, match=message):
             schedule.get_value(step, 10)
     assert values(schedule, 11)[4] == 1.0
@@ -93,7 +93,7 @@ def test_a_warm_up_and_a_decay_longer_than_the_run_together_are_refused() -> Non
 def test_a_decay_in_steps_and_a_warm_up_in_fractions_are_checked_together() -> None:
     schedule = WSDSchedule(1.0, warmup_percent=0.5, decay_steps=6)
     with pytest.raises(ValueError, match=r"^decay_steps must be at most the 5 steps after"):
-        schedule.get_value(5, 10)
+        schedule.get_value(0, 10)
     assert values(schedule, 12, 13)[-1] == 0
 
 
