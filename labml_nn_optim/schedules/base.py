@@ -47,7 +47,7 @@ A recursion also rounds in every step. With a Python number that is harmless: $1
 float32 tensor, `ExponentialLR` on its way to a tenth is 0.2 % off by then, and `LambdaLR`, which is a function,
 $6 \cdot 10^{-8}$.
 
-A function of $t$ cannot look at the loss. A rate that drops when the loss stalls needs a memory, and is no schedule
+A function of $t$ cannot look at the loss. A rate that drops when the loss stalls [needs a memory](../schedulers/feedback.py), and is no schedule
 here. A decay that [begins on demand](infinite.py) is one: the step at which it begins is an argument.
 
 The chapters from [9.2](progress.py) to [9.12](cycles.py) are curves and ways to join them. Then come
