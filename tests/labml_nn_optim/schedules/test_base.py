@@ -124,6 +124,16 @@ def test_a_value_is_a_float_whatever_numbers_it_is_made_of(schedule: ScheduleBas
     assert value == 1
 
 
+def test_a_number_in_a_tensor_is_read_when_the_schedule_is_made() -> None:
+    number = torch.tensor(0.5, dtype=torch.float64)
+    alone = LinearDecreasingSchedule(max_value=number)
+    listed = CustomSchedule([number, 1.0])
+    number.fill_(7.0)
+    assert alone == LinearDecreasingSchedule(max_value=0.5)
+    assert listed == CustomSchedule([0.5, 1.0])
+    assert type(alone.max_value) is type(listed.values[0]) is float
+
+
 @pytest.mark.parametrize(
     "schedule",
     [
