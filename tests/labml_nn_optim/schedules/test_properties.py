@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import pickle
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labml_nn_optim import schedules as library
 from labml_nn_optim.schedules import (
     MEANS,
     SHAPES,
@@ -714,3 +716,17 @@ def test_a_schedule_comes_back_from_its_bytes(run: tuple[ScheduleBase, int]) -> 
     back = pickle.loads(pickle.dumps(schedule))
     assert back == schedule
     assert values(back, length, length + 5) == values(schedule, length, length + 5)
+
+
+@quickly
+@given(runs(functions=False))
+def test_a_schedule_comes_back_from_what_is_shown_of_it(run: tuple[ScheduleBase, int]) -> None:
+    schedule, _ = run
+    assert eval(repr(schedule), vars(library)) == schedule == copy.deepcopy(schedule)
+
+
+@quickly
+@given(runs(), st.integers(0, 40))
+def test_a_whole_step_may_be_given_as_a_float(run: tuple[ScheduleBase, int], step: int) -> None:
+    schedule, length = run
+    assert schedule.get_value(float(step), float(length)) == schedule.get_value(step, length)
