@@ -130,8 +130,10 @@ def power_mean(start: float, end: float, progress: float, exponent: float) -> fl
         return end if progress else start
     if exponent == 0:
         return start * math.pow(end / start, progress)
-    line = (1 - progress) * start**exponent + progress * end**exponent
-    mean: float = line ** (1 / exponent)
+    # Relative to the smaller one, whose negative power is the larger, nothing overflows.
+    least = min(start, end)
+    line = (1 - progress) * (start / least) ** exponent + progress * (end / least) ** exponent
+    mean: float = least * line ** (1 / exponent)
     return mean
 
 
