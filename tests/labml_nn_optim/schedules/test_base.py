@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import math
 import pickle
 import re
@@ -452,6 +453,43 @@ def test_the_interval_is_that_of_updates_or_epochs() -> None:
     assert LinearDecreasingSchedule(max_value=1.0, interval="epoch").interval == "epoch"
     with pytest.raises(ValueError, match=r"^interval must be one of update, epoch, got 'step'$"):
         LinearDecreasingSchedule(max_value=1.0, interval="step")
+
+
+POSITIONAL = {
+    "ClippedSchedule": "schedule low high",
+    "ConstantSchedule": "value",
+    "CooldownSchedule": "schedule start steps",
+    "CosineAnnealingSchedule": "max_value period",
+    "CustomSchedule": "values",
+    "CyclicSchedule": (
+        "base_value max_value steps_up steps_down mode gamma scale_mode scale_function"
+    ),
+    "ExponentialSchedule": "start_value factor steps staircase",
+    "FunctionSchedule": "function",
+    "InterpolationSchedule": "steps values shape",
+    "InverseTimeSchedule": "start_value factor steps exponent staircase",
+    "MultiStepSchedule": "start_value factor milestones",
+    "PiecewiseConstantSchedule": "values milestones",
+    "PolynomialCycleSchedule": "start_value end_value",
+    "ProductSchedule": "schedules",
+    "RampSchedule": "start_value end_value shape",
+    "RepeatedSchedule": "schedule steps",
+    "SGDRSchedule": "max_value period multiplier decay cycles",
+    "ScaledSchedule": "schedule factor",
+    "SequenceSchedule": "schedules milestones",
+    "SequentialPercentSchedule": "schedule_configs",
+    "SequentialStepSchedule": "schedule_configs",
+    "SpanSchedule": "schedule steps",
+    "StepFixedSchedule": "",
+    "StepIntervalSchedule": "",
+}
+
+
+@pytest.mark.parametrize("name", schedules.schedule_names())
+def test_only_what_a_schedule_is_about_is_given_without_its_name(name: str) -> None:
+    parameters = inspect.signature(getattr(schedules, name)).parameters.values()
+    named = [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    assert named == POSITIONAL.get(name, "max_value").split()
 
 
 # ## Values

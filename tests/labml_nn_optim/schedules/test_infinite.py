@@ -89,6 +89,10 @@ def test_fractions_of_the_run_need_its_length() -> None:
         ({"cooldown_shape": "sine"}, "cooldown_shape must be one of"),
         ({"cooldown_shape": "inverse", "constant_value": 0.0}, "cooldown_shape from 1.0 to 0.0 mu"),
         ({"tail": "exponential"}, "tail from 1.0 to 0.0 must be one of"),
+        (
+            {"tail": "exponential", "end_value": 0.1, "constant_value": 0.0},
+            "tail from 0.0 to 0.1 must be one of",
+        ),
     ],
 )
 def test_a_bad_argument_of_an_infinite_schedule_is_named(

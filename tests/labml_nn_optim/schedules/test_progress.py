@@ -146,6 +146,17 @@ def test_a_bad_peak_is_named(
         kind(max_value=value)
 
 
+@pytest.mark.parametrize("value", [-0.1, math.inf, math.nan])
+def test_a_bad_end_or_start_is_named(value: float) -> None:
+    message = rf"_value must be a finite number >= 0, got {value}$"
+    for down in FALLING:
+        with pytest.raises(ValueError, match=f"^end{message}"):
+            down(max_value=1.0, end_value=value)
+    for up in RISING:
+        with pytest.raises(ValueError, match=f"^start{message}"):
+            up(max_value=1.0, start_value=value)
+
+
 # ## Powers
 def test_a_rising_power_is_steep_at_first_and_flat_at_the_end() -> None:
     schedule = PolynomialIncreasingSchedule(max_value=1.0, power=2.0)

@@ -43,9 +43,17 @@ def test_a_shape_is_its_formula(shape: str) -> None:
 @pytest.mark.parametrize("shape", MEANS)
 def test_a_mean_is_a_line_between_logarithms_or_powers(shape: str) -> None:
     level = LEVELS[shape]
-    found = [level(value) for value in values(RampSchedule(1.0, 0.2, shape), 9)]
-    expected = [(1 - step / 8) * level(1.0) + step / 8 * level(0.2) for step in range(9)]
-    assert found == pytest.approx(expected, abs=1e-12)
+    for start, end in ((1.0, 0.2), (0.7, 0.2), (0.2, 3.0)):
+        found = [level(value) for value in values(RampSchedule(start, end, shape), 9)]
+        expected = [(1 - step / 8) * level(start) + step / 8 * level(end) for step in range(9)]
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", MEANS)
+def test_a_mean_of_values_whose_powers_are_no_floats_is_one(shape: str) -> None:
+    ordinary = values(RampSchedule(0.7, 0.2, shape), 9)
+    tiny = values(RampSchedule(0.7e-200, 0.2e-200, shape), 9)
+    assert [value * 1e200 for value in tiny] == pytest.approx(ordinary)
 
 
 def test_the_exponential_is_a_power_of_the_floor() -> None:

@@ -90,6 +90,14 @@ def test_a_warm_up_and_a_decay_longer_than_the_run_together_are_refused() -> Non
     assert values(schedule, 11)[4] == 1.0
 
 
+def test_a_decay_after_a_warm_up_as_long_as_the_run_is_refused() -> None:
+    schedule = WSDSchedule(1.0, warmup_steps=10, decay_steps=1)
+    message = r"^decay_steps must be at most the 0 steps after the warm-up, got 1$"
+    with pytest.raises(ValueError, match=message):
+        schedule.get_value(0, 10)
+    assert schedule.get_value(10, 11) == 1.0
+
+
 def test_a_decay_in_steps_and_a_warm_up_in_fractions_are_checked_together() -> None:
     schedule = WSDSchedule(1.0, warmup_percent=0.5, decay_steps=6)
     with pytest.raises(ValueError, match=r"^decay_steps must be at most the 5 steps after"):
