@@ -1,7 +1,7 @@
 r"""
 ---
 title: Schedulers of schedulers
-summary: One scheduler after the other, several multiplied, or one scaled for each group; a part is a plan and never steps by itself.
+summary: One scheduler after the other, several multiplied, or one scaled for each group; a part is a plan, and must not step by itself.
 chapter: "9.17"
 needs: [schedulers/named, schedules/combinators]
 verified_against:
@@ -15,7 +15,7 @@ verified_against:
 Put it into another `SequentialLR`, as the second of two. In Cerebras' library the rate then stays where it is: the outer one steps the inner one, and that never
 steps its own parts. Resume it with `last_epoch=5`: the parts are at step 0 once more.
 
-[Schedules from schedules](../schedules/combinators.py) shows the same in torch, with numbers. The reason is one: parts that count.
+[Schedules from schedules](../schedules/combinators.py) shows the same in torch, with numbers. Both have one cause: parts that keep a counter of their own.
 
 Here the parts of a composite do not count. A composite takes the *schedules* of its parts and joins these. The schedulers that were passed in have
 done their work when the constructor returns, and write nothing any more.
@@ -33,8 +33,9 @@ value, one that is longer is cut.
 
 $$s(t) = s_0(t) \prod_{i > 0} \frac{s_i(t)}{s_i^\circ}$$
 
-$s_i^\circ$ is the initial value of part $i$. For a warm-up from 0 that would be a division by 0; Cerebras gets NaN. Here a part that
-starts at 0 counts relative to where it leads: a line from 0 to 0.1 over four steps is the factor 0, 0.25, 0.5, 0.75, 1. A constant is the
+$s_i^\circ$ is the argument for the initial value of part $i$, which need not be $s_i(0)$: a function that begins at a half makes a factor that
+begins at a half. For a warm-up from 0 that would be a division by 0; Cerebras gets NaN. Here a part that
+starts at 0 is divided by where it leads: a line from 0 to 0.1 over four steps is the factor 0, 0.25, 0.5, 0.75, 1. A constant is the
 factor 1; in Cerebras it is an `AttributeError`.
 
 **ScalePerParamLR.** One schedule, and for each group a factor from the group's own entry:

@@ -27,7 +27,7 @@ Twelve of the names of this chapter are torch's, too. Import them from where you
 
 ## What they have in common
 
-Each class is a closed form: its arguments make a [schedule](../schedules/base.py), and [Scheduler](scheduler.py) writes it, absolutely. The update
+$s_0$ is where a schedule starts, $s_1$ where it ends, $\gamma$ its factor, $n$ its number of steps. Each class is a closed form: its arguments make a [schedule](../schedules/base.py), and [Scheduler](scheduler.py) writes it, absolutely. The update
 $t = 0, 1, \dots$ runs with $s(t)$. `total_iters` counts updates.
 
 | | $s(t)$ | after its end |
@@ -44,7 +44,7 @@ $t = 0, 1, \dots$ runs with $s(t)$. `total_iters` counts updates.
 | `CosineAnnealingLR` | as `CosineDecayLR` | comes up again |
 | `CosineAnnealingWarmRestarts`, `CyclicLR` | [cycles](../schedules/cycles.py) | go on |
 | `OneCycleLR` | [one cycle](../schedules/cycles.py) | holds the end |
-| `LambdaLR` | $\prod_i s_0\, f_i(t)$ | goes on |
+| `LambdaLR` with functions $f_i$ | $\prod_i s_0\, f_i(t)$ | goes on |
 
 Each has a twin for the weight decay, `PolynomialWD` for `PolynomialLR`, with the plain argument names: `initial_val` for
 `initial_learning_rate`, `val` for `learning_rate`, `max_val` for `max_lr`.
@@ -716,9 +716,9 @@ class OneCycleWD(WeightDecayRate, OneCycleScheduler):
 # ```
 # :::
 #
-# **3.** Why does the decay's twin not stretch the decay with the learning rate, as torch's AdamW does?
+# **3.** Does a scheduled weight decay replace AdamW's multiplication of the decay by the learning rate?
 #
 # ::: solution
-# It does both. The scheduler writes $\lambda_t$ into the group, and the optimizer multiplies it by $\alpha_t$ in the update, as always. If both fall to 0 on
+# No, both act. The scheduler writes $\lambda_t$ into the group, and the optimizer multiplies it by $\alpha_t$ in the update, as always. If both fall to 0 on
 # a line, the decay falls like $(1 - x)^2$.
 # :::

@@ -26,6 +26,7 @@ state is large. The next ten learning rates:
 | torch's `CosineAnnealingLR`, resumed | **1.0** | 0.811 | 0.642 | 0.492 | | 0.0101 |
 | `Scheduler`, resumed | 0.0245 | 0.0199 | 0.0157 | 0.0120 | | 0.0002 |
 
+If the optimizer's state is saved and loaded as well, torch's goes on correctly. Without it,
 torch's scheduler remembers that it is at step 90. It does not write the rate of that step; it waits for the optimizer's
 `state_dict` to bring it. And it computes each rate from the one before, so the wrong one lives on.
 
@@ -51,15 +52,15 @@ What a group $i$ gets depends on the `mode`:
 $$
 \text{absolute: } \quad \alpha_i(t) = c_i\, s(t),
 \qquad\qquad
-\text{relative: } \quad \alpha_i(t) = c_i\, \alpha_i\, \frac{s(t)}{s_\text{ref}}
+\text{relative: } \quad \alpha_i(t) = c_i\, \alpha_i^\circ\, \frac{s(t)}{s_\text{ref}}
 $$
 
-$\alpha_i$ is the rate that the group was made with, and $c_i$ its entry `lr_scale`, 1 if it has none. In the absolute mode
-the schedule holds the rates themselves, and the groups' own are overwritten: noether up to 2.0, Cerebras and optax work so. In the relative
+$\alpha_i^\circ$ is the rate that the group was made with, and $c_i$ its entry `lr_scale`, 1 if it has none. In the absolute mode
+the schedule holds the rates themselves, and the groups' own are overwritten: noether before its version of 2026, Cerebras and optax work so. In the relative
 mode it holds factors, with a peak of $s_\text{ref} = 1$, and groups keep their proportions: torch works so.
 
-Take relative, with a schedule whose peak is 1, wherever groups differ. A fine-tuned network with a twelfth of the
-rate in its first layers loses that in the absolute mode, without a word.
+Take relative, with a schedule whose peak is 1, wherever groups differ. A network that is fine-tuned with a smaller rate in its first layers loses
+that in the absolute mode, without a word.
 
 ## Not only the rate
 
@@ -94,7 +95,7 @@ second one is refused when it is made. So are tags that no group has.
 ## A floor that all share
 
 A schedule that ends at a tenth of its peak ends at a tenth for each group: a group with the scale 0.1 ends at 0.01 of the
-peak. With `absolute_floor` all groups end at the same value $f$, the schedule's last:
+peak. With `absolute_floor` all groups come down to the same value $f = s(T)$, the one that the schedule holds after the run:
 
 $$\alpha_i(t) = f + (c_i\, s_\text{ref} - f)\, \frac{s(t) - f}{s_\text{ref} - f}$$
 
@@ -109,7 +110,7 @@ is resumed is at another step than the optimizer.
 
 So [step](#Scheduler.step) looks whether the optimizer has moved since it was last called. If it has not, and a
 gradient is not finite, the step is not counted. Without an optimizer's step, but with finite gradients or none, it counts:
-that is how a schedule is drawn.
+so that a schedule can be plotted without training.
 """
 
 from __future__ import annotations
@@ -647,7 +648,7 @@ def written_down(schedule: ScheduleBase) -> dict[str, Any] | None:
 # In the absolute mode the second group needs `"lr_scale": 0.1`.
 # :::
 #
-# **2.** Let the weight decay be proportional to the learning rate, as AdamC has it.
+# **2.** Let the weight decay be proportional to the learning rate, as AdamC has it for normalized layers.
 #
 # ::: solution
 # The same schedule, written twice: each multiplies what its groups began with.

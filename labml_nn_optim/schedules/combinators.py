@@ -20,7 +20,7 @@ A line up over 3 steps, a constant over 3, then a cosine that comes down over 4.
 | (line, constant), cosine | 0.25, 0.5, **1**, 1, 1, 1, 1, 0.85, 0.5, 0.15, 0 |
 | line, (constant, cosine) | 0.25, 0.5, 0.75, then `NotImplementedError` |
 
-The brackets should not matter. They do, as a [wrapper](base.py) does, because each of torch's schedulers has a counter of its own and
+In torch they do matter, as a [wrapper](base.py) does, because each of its schedulers has a counter of its own and
 computes the next rate from the one before. The composite has to move, stop and rewind the counters of its
 parts, and it does not know all that the parts do.
 
@@ -34,7 +34,7 @@ SequenceSchedule([line, constant, cosine], milestones=[3, 6])
 
 ## The rule
 
-A schedule is a function $s(t, T)$. So a schedule made of others is an expression, and has no state either:
+$n_1, n_2, \dots$ are the milestones. A schedule is a function $s(t, T)$. So a schedule made of others is an expression, and has no state either:
 
 | combinator | value |
 |---|---|
@@ -56,7 +56,7 @@ There are two ways to put a warm-up of $W$ steps before a cosine.
 
 - **Sequence.** The cosine starts at $t = W$ and has $T - W$ steps. The rate meets its peak at $W$.
 - **Product.** The cosine starts at $t = 0$, and the warm-up multiplies it. At $t = W$ the cosine is
-  already down. For $T = 100$ and $W = 20$ the largest value is 0.903 instead of 1, and at step 42 the product is
+  already down. For $T = 100$, a line $t / W$ with $W = 20$ and a cosine that ends at $T - 1$, the largest value is 0.903 instead of 1, and at step 42 the product is
   0.2 below the sequence.
 
 The product needs no milestone, and its factors do not know of each other. It suits a warm-up that is

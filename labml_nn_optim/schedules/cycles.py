@@ -61,7 +61,7 @@ as the one before. Period $i = 0, 1, \dots$ has the length $n\, m^i$, and with $
 $$
 s = s_\text{end} + \frac{s_\text{max} - s_\text{end}}{2} \left( 1 + \cos \frac{\pi j}{n\, m^i} \right),
 \qquad
-\text{it ends at } \; n\, \frac{m^{i + 1} - 1}{m - 1}
+\text{it ends at } \; n\, \left(1 + m + \dots + m^i\right)
 $$
 
 For $n = 10$ and $m = 2$ that is 10, 30, 70, 150. The end value is never met: in its step the next period
@@ -131,7 +131,7 @@ for that of the line. With $\alpha = 0.001$ the mean is *worse* than the last ne
 the first of the three has not got far enough. A snapshot needs a period that would do as a run of its own.
 
 **Another valley.** A restart is said to throw the weights out of a bad minimum. Take 4000 of them in the
-double well $\frac{1}{4} (\theta^2 - 1)^2 + \frac{1}{10} \theta$, in the shallow minimum at $1$, with noise of
+double well $\frac{1}{4} (\theta^2 - 1)^2 + \frac{1}{10} \theta$, in the shallow minimum near $1$, with noise of
 size 1, plain SGD and 4000 steps. How many end in the deeper one, at the best of eight rates?
 
 | line to 0 | cosine | restarts, 1 + 2 + 4 | eight equal periods |
@@ -148,7 +148,7 @@ One cycle to a peak of 1, $T = 10$, 30 % of it up:
 
 | | peak in step | steps 0 to 3 | 9 | 10 | 13 |
 |---|---|---|---:|---:|---:|
-| torch | $0.3\, T - 1 = 2$ | 0.04, 0.52, 1, 0.95 | $4 \cdot 10^{-6}$ | error | error |
+| torch | $0.3\, T - 1 = 2$ | 0.04, 0.52, 1, 0.95 | $4 \cdot 10^{-6}$ | 0.050 | error |
 | Cerebras | the same | the same | $4 \cdot 10^{-6}$ | 0.050 | 0.611 |
 | Cerebras, `linear` | the same | 0.04, 0.52, 1, 0.86 | $4 \cdot 10^{-6}$ | -0.14 | -0.57 |
 | here | the same | 0.04, 0.52, 1, 0.95 | $4 \cdot 10^{-6}$ | $4 \cdot 10^{-6}$ | $4 \cdot 10^{-6}$ |
@@ -446,7 +446,7 @@ class OneCycleSchedule(ScheduleBase):
 # - `period` and `multiplier`: let a period end where the run ends. With $m = 2$ three periods take 7 times
 #   the first, four take 15. For snapshots $m = 1$, and few periods.
 # - `max_value` of restarts: somewhat lower than for one cosine, 0.015 against 0.02 above.
-# - `end_value` of restarts: a tenth of the peak. It takes the 0.00262 to 0.00239.
+# - `end_value` of restarts: a tenth of the peak. It lowers the loss of restarts from 0.00262 to 0.00239.
 # - `warmup_percent` of one cycle: as for any [warm-up](warmup.py).
 # - `base_value` and `max_value` of triangles: Smith raises the rate on a line in one short run, and takes the
 #   values at which the accuracy begins to rise and at which it falls again.

@@ -119,7 +119,7 @@ More stairs, in the same 4000 updates:
 Neither the number of stairs nor their smoothness decides, but where they end. The time below a twentieth of
 the first rate is mostly lost.
 
-Theory has a good word for stairs. For least squares with a known length, a rate that is halved at equal
+Theory speaks for stairs. For least squares with a known length, a rate that is halved at equal
 intervals brings the last point within a logarithmic factor of the best possible, and no power of time does
 (Ge et al., 2019, arXiv 1904.12838).
 
@@ -382,7 +382,7 @@ StepIntervalScheduleConfig = StepIntervalSchedule
 # - How far down in all: to about a tenth of the first rate, in the last quarter of the run or later.
 # - The length of a stair: several $1 / (\alpha h)$ of the directions that matter. Nobody knows these. Look
 #   whether the loss still falls at the end of a stair. If it does, the next drop comes too early.
-# - `start_value`: lower than for a line, since the rate stays up for longer: 0.015 against 0.02 above.
+# - `start_value`: lower than for a line, since the rate stays up for longer: 0.015 against 0.02 for the line.
 #
 # In a new project take a [line](progress.py), or a [decay at the end](wsd.py): they have no marks to be
 # chosen. Stairs are for recipes that were tuned with them. Whether a network generalizes better after a long

@@ -117,7 +117,7 @@ thousand weights $1 / t$ is as good as the lines if its clock is right, and bad 
 
 Shen et al. (2024, arXiv 2408.13359) search for the best rate of [WSD](wsd.py) at many lengths and batch
 sizes. They find a power here, too, in the number $n$ of tokens: $\alpha = \beta\, a\, n^b$ with the batch
-size $\beta$ and $b$ about $-0.51$. Their schedule has at each moment the rate of a run that ends there, with
+size $\beta$, a constant $a$ and $b$ about $-0.51$. Their schedule has at each moment the rate of a run that ends there, with
 a cap at the start:
 
 $$\alpha = \min\left( \alpha_\text{max},\; \beta\, a\, n^b \right)$$

@@ -31,17 +31,17 @@ and then steps are right. A decay belongs to the run, and then fractions are.
 
 ## The rule
 
-A part $i$ rules from $a_i$ to $b_i$. At step $t$ the last part with $a_i \le t$ has the word. It counts its own steps,
+A part $i$ rules from $a_i$ to $b_i$. It has $N_i = b_i - a_i$ steps. At step $t$ the last part with $a_i \le t$ rules. It counts its own steps,
 and stands still at its last one where it is over:
 
 $$
-s(t) = s_i\big(\min(t - a_i,\; N_i - 1),\; N_i\big), \qquad N_i = b_i - a_i
+s(t) = s_i\big(\min(t - a_i,\; N_i - 1),\; N_i\big)
 $$
 
 So a gap between two parts has the last value of the first. So does what comes after the end. Before the first part its first value holds. A
 part without a step is passed over.
 
-With fractions, $a = \lfloor p\, (T - 1) \rfloor$, and an end of 1 is $T$. The floor and the $T - 1$ are noether's,
+A fraction $p$ is the step $\lfloor p\, (T - 1) \rfloor$, and an end of 1 is $T$. The floor and the $T - 1$ are noether's,
 kept so that its configurations give its numbers.
 
 ## Bounds that are not given
@@ -75,8 +75,7 @@ noether writes into them, and a second sequence made of the same entries starts 
   given.
 - **[SequenceSchedule](combinators.py#SequenceSchedule)** does nearly the same, and is shorter where parts follow each
   other without gaps. Two things differ. It rounds fractions of $T$ to the nearest step. And it does not stop a
-  part at its last step: a part that has been left early, or has not reached its end value at $N - 1$, goes on to
-  it.
+  part at its last step: in a gap, a line with `exclude_last` goes on from 0.75 to 1. Here it stays at 0.75.
 - The same fraction, in steps: 0.5 of 10 steps is step 4 here and step 5 there, 0.1 of 100 is 9 and 10.
 """
 

@@ -37,11 +37,12 @@ where $t$ is off by one. So each schedule of this chapter says how it counts.
 
 ## The rule
 
-With $x_W$ for one of the three fractions above, and $r$ for a [shape](ramp.py) that falls from 1 to 0:
+With $x_W$ for one of the three fractions above, $r$ for a [shape](ramp.py) that falls from 1 to 0, and the values at the start, the
+peak and the end:
 
 $$
 s(t) = \begin{cases}
-s_\text{max} - (s_\text{max} - s_\text{start})\; \big(1 - r(1 - x_W)\big) & t < W \\[4pt]
+s_\text{start} + (s_\text{max} - s_\text{start})\; r(1 - x_W) & t < W \\[4pt]
 s_\text{end} + (s_\text{max} - s_\text{end})\; r\!\left( \dfrac{t - W}{T - W - e} \right) & t \ge W
 \end{cases}
 $$
@@ -53,7 +54,7 @@ Both parts meet at the peak: $s(W) = s_\text{max}$.
 
 ## Why warm up, and why come down
 
-The warm-up protects the first steps of Adam, whose second moment knows few gradients, and of networks with a steep start. That
+The warm-up protects the first steps of Adam, whose running average of squared gradients has seen few of them, and of networks that a full step would break at the start. That
 is told in [AdamWarmup](../optimizers/adam_warmup.py) and derived in [RAdam](../optimizers/radam.py). Beyond that it lets the peak
 be higher than what the first steps would stand.
 
@@ -64,7 +65,7 @@ gradients keeps the weights at a distance from the minimum that goes with the ra
 
 Bergsma et al. (2025, arXiv 2502.15938) train language models with a line to exactly 0, and with a cosine to a tenth, the usual choice. At the best
 rates the line wins, and more so the longer the run. Their reason: a weight is an [average of updates](../optimizers/adamw.py) over the last steps, and
-with a rate that ends at 0 the last ones count no more than others.
+with a rate that falls to 0 the last updates do not outweigh the earlier ones in that average.
 
 On a problem without networks it looks like this. A thousand weights with curvatures from 0.01 to 1, noise of size 1, Adam with
 $W = 100$, the best of ten rates for each length, eight seeds:
@@ -74,7 +75,7 @@ $W = 100$, the best of ten rates for each length, eight seeds:
 | a line to 0 | 0.00524 | 0.00342 | 0.00217 | 0.00137 |
 | a cosine to 0 | 0.00554 | 0.00365 | 0.00233 | 0.00145 |
 
-Six percent everywhere. The cosine is nearly 0 for the last tenth of the run, and that part is lost. A cosine to a
+Six to seven percent everywhere. The cosine is nearly 0 for the last tenth of the run, and that part is lost. A cosine to a
 tenth, 0.00213 at 4000, does not have this fault.
 
 ## Conventions
@@ -85,11 +86,11 @@ tenth, 0.00213 at 4000, does not have this fault.
 | Hugging Face `linear`, `cosine`; optax | $t / W$ | to 0 in update $T$ |
 | Hugging Face `cosine_warmup_with_min_lr` | $(t + 1) / W$ | $(t - W + 1) / (T - W)$ |
 | torchtitan | $(t + 1) / W$ | one step longer than the run, so that the last rate is above 0 |
-| timm | $t / W$ | without `warmup_prefix` the cosine began at step 0 and is met in the middle |
+| timm | $t / W$ | without `warmup_prefix` the cosine is counted from step 0, and the rate jumps down at $W$ |
 
 `CONVENTIONS` has three of them as arguments: `WarmupDecaySchedule(1, warmup_steps=100, **CONVENTIONS["torch"])`.
 
-`warmup_percent` is a fraction of the run. noether's class takes it of $T - 1$ and rounds down, the others of $T$ and
+`warmup_percent` is a fraction of the run. noether's class takes it of $T - 1$ and rounds down, the other classes here of $T$ and
 round to the nearest. optax's `decay_steps` includes the warm-up.
 """
 
@@ -280,15 +281,20 @@ LinearWarmupCosineDecayScheduleConfig = LinearWarmupCosineDecaySchedule
 #
 # - [LinearToZeroSchedule](#LinearToZeroSchedule) with `warmup_percent` between 0.01 and 0.1.
 # - `warmup_steps` if the length of the run varies: the averages of Adam need some $1 / (1 - \beta_2)$ steps, whatever $T$ is.
-# - `end_value`: 0, or a tenth of the peak with a cosine. Not $10^{-6}$: it is a default that looks like a choice.
+# - `end_value`: 0, or a tenth of the peak with a cosine. Not $10^{-6}$, which is only noether's default.
 # - Leave `warmup_start` and `end` alone, unless two programs are to give the same numbers.
+#
+# ## When not to use it
+#
+# A warm-up costs next to nothing, but SGD and rules that begin softly, such as RAdam, rarely need one. If the end of the run is not known, the decay
+# cannot be planned: take [WSD](wsd.py).
 #
 # ## Traps
 #
 # - **`max_value` and the optimizer's `lr`.** In the absolute mode of a [scheduler](../schedulers/scheduler.py) the schedule's
 #   value is the rate. With a `max_value` of 1 that is a rate of 1.
-# - **A warm-up that is longer than the run** is an error. Inside another schedule that cuts it, it is not.
-# - **$W = T$** leaves no decay: the run ends at its peak.
+# - **A warm-up that is longer than the run** is an error, also inside of another schedule that gives it fewer steps.
+# - **$W = T$** leaves no decay: the run ends at its peak, or one step below it.
 # - **A warm-up again after a restart of the program.** The schedule knows the step; a scheduler that is made without its checkpoint
 #   begins at 0.
 #
