@@ -603,6 +603,8 @@ def written_down(schedule: ScheduleBase) -> dict[str, Any] | None:
 #   checkpoint of the optimizer. To start anew from another rate, set both.
 # - **A skip that cannot be seen.** If the gradients are dropped by `zero_grad` before `scheduler.step()`, nothing shows that
 #   they were infinite, and the step counts.
+# - **A momentum that starts at 0.** `SGD`, `Signum` and `RMSprop` make their buffer in the first step, and only if there is momentum then.
+#   A schedule that raises it from 0 ends in a `KeyError`; let it begin at a small value. torch's `SGD` makes the buffer late.
 # - **A new schedule in old code.** A checkpoint holds the counter; the schedule comes from the code that loads
 #   it, with a warning if it has changed. A run that is to be prolonged needs only a new `total_steps`, and its rate jumps
 #   to where the longer curve is at this step.
