@@ -392,6 +392,8 @@ def test_the_scheduler_config_of_noether_has_no_values() -> None:
     for bad in ({"warmup_percent": 1.5, "end_value": 0.0}, {"warmup_percent": 0, "end_value": -1}):
         with pytest.raises(ValueError, match=r"must be a finite number >= 0"):
             SchedulerConfig(**bad)
+    with pytest.raises(ValueError, match=r"^interval must be one of update, epoch, got 'step'$"):
+        SchedulerConfig(warmup_percent=0.1, end_value=0.0, interval="step")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -187,6 +188,16 @@ def test_a_factor_may_be_below_0() -> None:
     assert values(DOWN.scale(3.0), 4) == pytest.approx([3, 2, 1, 0])
     assert values(ONE.scale(-0.5), count=2) == [-0.5, -0.5]
     assert DOWN.scale(3.0) == ScaledSchedule(DOWN, 3.0)
+
+
+def test_factors_and_bounds_are_finite_numbers() -> None:
+    for bad, error in ((math.nan, ValueError), (math.inf, ValueError), ("2", TypeError)):
+        with pytest.raises(error, match=r"^factor must be a finite number, got"):
+            DOWN.scale(bad)
+        with pytest.raises(error, match=r"^low must be a finite number, got"):
+            DOWN.clip(low=bad)
+        with pytest.raises(error, match=r"^high must be a finite number, got"):
+            DOWN.clip(high=bad)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -124,6 +125,13 @@ def test_a_schedule_comes_back_from_its_configuration(schedule: ScheduleBase) ->
         assert type(read) is type(schedule)
         assert values(read, 20, 25) == values(schedule, 20, 25)
         assert schedule_to_config(read) == config
+
+
+@pytest.mark.parametrize("schedule", [*EVERY, FunctionSchedule(abs)], ids=repr)
+def test_no_schedule_leaves_out_the_checks_that_all_have(schedule: ScheduleBase) -> None:
+    for bad in ({"interval": "never"}, {"end_step": 0}, {"overhang_percent": -1.0}, {"kind": "x"}):
+        with pytest.raises(ValueError, match=r"\b(interval|end_step|overhang_percent|kind) "):
+            dataclasses.replace(schedule, **bad)
 
 
 def test_a_configuration_has_the_kind_and_what_differs_from_the_defaults() -> None:

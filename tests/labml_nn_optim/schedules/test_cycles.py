@@ -179,6 +179,13 @@ def test_a_height_of_your_own_is_given_the_number_of_the_cycle_unless_told_other
     assert values(schedule, count=12) == [0, 0.5, 1, 0.5, 0, 1, 2, 1, 0, 1.5, 3, 1.5]
 
 
+def test_triangles_last_twice_2000_steps_and_are_equally_high_unless_told_otherwise() -> None:
+    assert CyclicSchedule(0.1, 1.0) == CyclicSchedule(0.1, 1.0, 2000, None, "triangular")
+    assert [CyclicSchedule(0.1, 1.0).get_value(step) for step in (2000, 4000, 6000)] == [1, 0.1, 1]
+    level = CyclicSchedule(0.1, 1.0, 2, mode="exp_range")
+    assert values(level, count=9) == values(CyclicSchedule(0.1, 1.0, 2), count=9)
+
+
 def test_the_scale_mode_takes_the_place_of_that_of_the_mode() -> None:
     by_step = CyclicSchedule(0.0, 1.0, 1, mode="triangular2", scale_mode="iterations")
     assert values(by_step, count=6) == [0, 1, 0, 0.25, 0, 0.0625]

@@ -95,6 +95,7 @@ def test_a_factor_of_0_leaves_the_end_value() -> None:
         (StepIntervalSchedule, {"update_interval": 0.0}, ValueError, "update_interval must be"),
         (StepIntervalSchedule, {"update_interval": 1.0}, ValueError, "update_interval must be"),
         (StepIntervalSchedule, {"factor": -1.0}, ValueError, "factor must be"),
+        (StepIntervalSchedule, {"start_value": -1.0}, ValueError, "start_value must be"),
         (StepDecreasingSchedule, {"decreases_interval": 0}, ValueError, "decreases_interval must"),
         (StepDecreasingSchedule, {"decreases_interval": 1}, ValueError, "decreases_interval must"),
         (StepDecreasingSchedule, {"factor": 1.5}, ValueError, "factor must be"),
@@ -119,6 +120,7 @@ def test_milestones_multiply_from_their_own_step_on() -> None:
     schedule = MultiStepSchedule(1.0, 0.1, [3, 5])
     assert values(schedule, count=7) == pytest.approx([1, 1, 1, 0.1, 0.1, 0.01, 0.01])
     assert MultiStepSchedule(0.5).get_value(1000) == 0.5
+    assert MultiStepSchedule(0.5, milestones=[1]) == MultiStepSchedule(0.5, 0.1, [1])
 
 
 @pytest.mark.parametrize("milestones", [[5, 3], [3, 3]])
@@ -175,6 +177,9 @@ def test_a_decay_without_end_is_its_formula(
         (ExponentialSchedule, {"factor": -0.5}),
         (ExponentialSchedule, {"steps": 0}),
         (ExponentialSchedule, {"end_value": -1.0}),
+        (MultiStepSchedule, {"start_value": -1.0}),
+        (MultiStepSchedule, {"factor": -0.5}),
+        (InverseTimeSchedule, {"start_value": -1.0}),
         (InverseTimeSchedule, {"factor": -0.5}),
         (InverseTimeSchedule, {"steps": 0.0}),
         (InverseTimeSchedule, {"exponent": 0.0}),
@@ -185,3 +190,9 @@ def test_a_bad_argument_of_an_exponential_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=rf"^{next(iter(arguments))} must be a finite number >"):
         kind(**{"start_value": 1.0, "factor": 0.5} | arguments)
+
+
+@pytest.mark.parametrize("kind", [ExponentialSchedule, InverseTimeSchedule])
+def test_a_staircase_is_a_flag(kind: type[ScheduleBase]) -> None:
+    with pytest.raises(TypeError, match=r"^staircase must be True or False, got 1$"):
+        kind(1.0, 0.5, staircase=1)

@@ -196,6 +196,14 @@ def test_a_part_without_steps_is_skipped_or_holds_its_first_value_at_the_end() -
     assert values(first, 3) == [2, 2, 2]
 
 
+def test_a_part_without_steps_counts_as_one_of_one_step_and_one_of_one_step_holds_it() -> None:
+    inside = LinearDecreasingSchedule(1.0, exclude_first=True, exclude_last=True)
+    last = SequentialStepSchedule([Step(TWO, 0, 3), Step(inside, 3, 3)])
+    assert values(last, 3, 6) == [2, 2, 2, 0.5, 0.5, 0.5]
+    gap = SequentialStepSchedule([Step(DOWN, 0, 1), Step(TWO, 3)])
+    assert values(gap, 5) == [1, 1, 1, 2, 2]
+
+
 def test_an_end_at_step_0_is_no_missing_end() -> None:
     # noether reads it as the end of the run.
     assert values(SequentialStepSchedule([Step(DOWN, 0, 0)]), 4) == [1, 1, 1, 1]

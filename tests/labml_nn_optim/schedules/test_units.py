@@ -20,6 +20,7 @@ def test_epochs_are_counted_in_batches_full_or_not(drop_last: bool, updates: int
     assert run == RunLength(3 * updates, samples_per_update=32, updates_per_epoch=updates)
     even = RunLength.of_epochs(3, samples=96, batch_size=32, drop_last=drop_last)
     assert even.total_steps == 9
+    assert RunLength.of_epochs(3, 100, 32) == RunLength.of_epochs(3, 100, 32, drop_last=False)
 
 
 def test_a_part_of_an_epoch_is_rounded_to_the_nearest_update_and_at_least_one() -> None:

@@ -61,6 +61,14 @@ def test_points_are_met_and_joined_by_lines_and_the_ends_hold() -> None:
     assert schedule.get_value(2.5) == pytest.approx(0.875)
 
 
+def test_points_that_are_changed_later_change_no_schedule() -> None:
+    steps, listed = [0, 4], [1.0, 0.5]
+    schedule = InterpolationSchedule(steps, listed)
+    steps[1], listed[0] = 2, 7.0
+    assert values(schedule, count=5) == [1, 0.875, 0.75, 0.625, 0.5]
+    assert hash(schedule) == hash(InterpolationSchedule((0, 4), (1.0, 0.5)))
+
+
 @pytest.mark.parametrize("shape", ["cosine", "1-sqrt", "exponential"])
 def test_points_are_joined_by_any_shape(shape: str) -> None:
     schedule = InterpolationSchedule([0, 4, 10], [1.0, 0.2, 0.6], shape)

@@ -248,6 +248,13 @@ def test_noethers_end_is_that_of_the_prolonged_run() -> None:
     assert values(schedule, 11) == values(short, 16, 11)
 
 
+def test_noethers_end_may_be_moved_to_the_step_after_the_run() -> None:
+    after = LinearWarmupCosineDecaySchedule(1.0, warmup_steps=2, end_value=0.1, end="after")
+    last = LinearWarmupCosineDecaySchedule(1.0, warmup_steps=2, end_value=0.1)
+    assert values(after, 11, 14) == values(last, 12, 14)
+    assert after.get_value(10, 11) > after.get_value(11, 11) == 0.1
+
+
 def test_noethers_warm_up_must_have_a_length_and_one_alone() -> None:
     with pytest.raises(ValueError, match=r"^warmup_steps or warmup_percent must be given$"):
         LinearWarmupCosineDecaySchedule(1.0)
