@@ -4,54 +4,124 @@ title: Schedulers of schedulers
 summary: One scheduler after the other, several multiplied, or one scaled for each group; a part is a plan, and must not step by itself.
 chapter: "9.17"
 needs: [schedulers/named, schedules/combinators]
+symbols:
+  t: last_epoch
+  n_i: milestones
+  s_i: schedulers
+  s_i^\circ: whole
+  c_g: adjustments
 verified_against:
-  implementation: values recorded from Cerebras' SequentialLR and ChainedLR
-  difference: 5e-7, where those are rounded
+  implementation: cerebras-pytorch 2.10.0, which computes in float32
+  difference: 4e-7
 ---
 
-# A part that is at step 0 for ever
+# A warm-up that is a staircase
 
-`SequentialLR([LinearLR(0, 1, 3), CosineDecayLR(1, 0, 4), ConstantLR(0.05)], [3, 7])` makes 0, 0.33, 0.67, 1, 0.85, 0.5, 0.15, 0.05, 0.05.
-Put it into another `SequentialLR`, as the second of two. In Cerebras' library the rate then stays where it is: the outer one steps the inner one, and that never
-steps its own parts. Resume it with `last_epoch=5`: the parts are at step 0 once more.
+A line up to 1 over three steps, a cosine down over four, then 0.05:
 
-[Schedules from schedules](../schedules/combinators.py) shows the same in torch, with numbers. Both have one cause: parts that keep a counter of their own.
+```python
+parts = [LinearLR(o, 0, 1, 3), CosineDecayLR(o, 1, 0, 4), ConstantLR(o, 0.05)]
+SequentialLR(o, parts, [3, 7])
+```
 
-Here the parts of a composite do not count. A composite takes the *schedules* of its parts and joins these. The schedulers that were passed in have
-done their work when the constructor returns, and write nothing any more.
+Put two steps of 0.5 before it, by making it the second part of another `SequentialLR`. Or stop it after six
+updates and make it anew with `last_epoch=5`:
+
+| step | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| alone | 0 | 0.33 | 0.67 | 1 | 0.85 | 0.5 | 0.15 | 0.05 | 0.05 | 0.05 |
+| after two steps of 0.5, here | 0.5 | 0.5 | 0 | 0.33 | 0.67 | 1 | 0.85 | 0.5 | 0.15 | 0.05 |
+| the same in Cerebras 2.10 | 0.5 | 0.5 | **0** | **0** | **0** | 1 | **1** | **1** | **1** | 0.05 |
+| made anew, here | | | | | | | 0.15 | 0.05 | 0.05 | 0.05 |
+| the same in Cerebras 2.10 | | | | | | | **1** | 0.05 | 0.05 | 0.05 |
+
+Three updates with the rate 0, and then the peak at once. No error is raised. The outer scheduler raises the
+counter of the inner one, which chooses a part by it. But each part has one more counter of its own, and those
+stay at 0 for ever. What torch does in these two cases is told where [schedules](../schedules/base.py) begin
+and where they are [combined](../schedules/combinators.py). The cause is the same: parts that count.
+
+Here the parts of a composite do not count. It takes their *schedules*, which are functions, and joins these.
+The parts have done their work when the constructor returns.
 
 ## The rules
 
-**SequentialLR.** With marks $n_i$, each part in its own time:
+**SequentialLR.** Each part in its own time, from its mark $n_i$ on; $n_0$ is 0:
 
 $$s(t) = s_i(t - n_i), \qquad n_i \le t < n_{i+1}$$
 
-Without `milestones` each part begins when the `total_iters` of the one before are over. A part that is shorter than its slot holds its last
-value, one that is longer is cut.
+A part that is shorter than its slot holds its last value, one that is longer is cut. Without `milestones`
+each part begins when the `total_iters` of those before are over.
 
-**ChainedLR.** All parts at the same time, the further ones relative to what they start from:
+**ChainedLR.** All parts at the same time, and all but the first relative to what they start from:
 
 $$s(t) = s_0(t) \prod_{i > 0} \frac{s_i(t)}{s_i^\circ}$$
 
-$s_i^\circ$ is the argument for the initial value of part $i$, which need not be $s_i(0)$: a function that begins at a half makes a factor that
-begins at a half. For a warm-up from 0 that would be a division by 0; Cerebras gets NaN. Here a part that
-starts at 0 is divided by where it leads: a line from 0 to 0.1 over four steps is the factor 0, 0.25, 0.5, 0.75, 1. A constant is the
-factor 1; in Cerebras it is an `AttributeError`.
+The arguments are rates, and a product of rates is no rate: 0.1 times 0.1 is 0.01. So all but one have to lose
+their size. Dividing by the initial value $s_i^\circ$ does that: the first part says how large the rate is,
+the others by which factor it has changed since the start. $s_i^\circ$ is the argument,
+`initial_learning_rate`, and not $s_i(0)$: a `LambdaLR` whose function begins at a half is a factor that
+begins at a half.
 
-**ScalePerParamLR.** One schedule, and for each group a factor from the group's own entry:
+Nothing that starts at 0 has changed by a factor: that is a division by 0. Cerebras gets NaN in step 0 and
+then infinities. Here a part that starts at 0 is divided by where it leads. A line from 0 to 0.1 over four
+steps is the factor 0, 0.25, 0.5, 0.75, 1. If it leads to 0 as well, that is an error.
 
-$$\alpha_i(t) = c_i\, s(t), \qquad c_i = \texttt{adjust\_learning\_rate} \text{, else } \texttt{adjust\_val} \text{, else } 1$$
+**ScalePerParamLR.** One schedule, and for each group $g$ a factor from an entry of its own:
 
-It was made for maximal-update scaling, where the rate of a layer goes with one over its width. With [Scheduler](scheduler.py) the entry
-`lr_scale` does the same without a wrapper.
+$$\alpha_g(t) = c_g\, s(t), \qquad c_g = \texttt{adjust\_learning\_rate} \text{, else } \texttt{adjust\_val} \text{, else } 1$$
+
+## What a scale for each group is for
+
+A layer with $n$ inputs $x_j$ computes $y_i = \sum_j W_{ij}\, x_j$. The gradient of $W_{ij}$ is $g_i x_j$. In
+its first update, here from one example, [Adam](../optimizers/adam.py) moves every weight by $\alpha$, against
+the sign of its gradient:
+
+$$\Delta y_i = -\alpha \sum_j \operatorname{sign}(g_i x_j)\, x_j = -\alpha \operatorname{sign}(g_i) \sum_j |x_j|$$
+
+All $n$ terms have the same sign. For Gaussian inputs that is $0.8\, n\, \alpha$. With $\alpha = 0.001$ it is
+0.05 for $n = 64$ and 3.3 for $n = 4096$, in a layer whose outputs have size 1. Later updates agree less with
+the inputs, but do not cease to. So a wide layer wants a smaller rate: $c_g \propto 1 / n$. The layer that
+reads the data, and the biases, do not get wider, and keep theirs. Yang et al. (2022, arXiv 2203.03466) carry
+this through for a whole network, under the name of maximal update parametrization.
+
+Does it show? A network with two hidden layers of $n$ ReLUs learns a sum of eight sines of 16 inputs: 300
+updates of Adam with 128 new examples each, a line to 0, an output layer that begins at 0. The best rate on a
+grid of powers of 2, and its mean loss of three seeds; the targets have the variance 1.32:
+
+| | $n = 64$ | $n = 256$ | $n = 1024$ |
+|---|---:|---:|---:|
+| one rate for all | 0.032: 0.312 | 0.004: 0.387 | 0.001: 0.381 |
+| $64 / n$ for the matrices with $n$ inputs | the same | 0.032: 0.234 | 0.032: 0.215 |
+
+With scales the rate that is found in the small network is the best in the large ones, and width helps. With
+one rate for all, the 0.032 of the small network has the loss 1.33 in the widest: it learns nothing.
+
+[Scheduler](scheduler.py) does the same with the entry `lr_scale`, without a wrapper.
 
 ## What belongs together
 
-The parts of a composite must write the same entry of the same optimizer, into groups with the same tags. Tags may be given to
-the parts or to the composite, not to both. Anything else is an error when the composite is made, and the
-optimizer is as it was before.
+The parts of a composite write the same entry of the same optimizer, into groups with the same tags. Tags may
+be given to the parts or to the composite, not to both. Anything else is an error when the composite is made.
 
-A part may be a composite. It may not be a `ScalePerParamLR`: the scale would be lost, so it goes outside.
+A part may be a composite. It may not be a `ScalePerParamLR`, which goes outside: its scale does not belong to
+its schedule. In Cerebras it may, and the scale is lost without a word.
+
+## Conventions
+
+| | torch 2.14 | Cerebras 2.10 | here |
+|---|---|---|---|
+| marks in disorder, `[4, 2]` | the second part never runs | the same | error |
+| no marks | error | error | from `total_iters` |
+| cosine from 1 over 10, chained with a line from 0.25 to 1 over 4 | 0.25, 0.43, 0.57, 0.65, 0.65 | 1, 1.71, 2.26, 2.58, 2.62 | as in Cerebras |
+| chained with a constant 0.3 | times 0.3 | `AttributeError` | times 1 |
+| chained with a line from 0 | error | NaN, infinite | 0 to 1 |
+| tags of the parts and of the composite | no tags | must be equal | one of both |
+| `ScalePerParamWD` scales by | none | `adjust_learning_rate` | `adjust_weight_decay` |
+| the scale is read | none | once | whenever a value is written |
+
+torch's arguments are factors already, so its product needs no division. Here
+[ProductSchedule](../schedules/combinators.py#ProductSchedule) is that: it multiplies values as they are.
+Marks may be left out in Cerebras' configurations, but not in its classes.
 """
 
 from __future__ import annotations
@@ -85,7 +155,7 @@ __all__ = [
 class CompositeScheduler(NamedScheduler):
     """A scheduler made from others, of the same optimizer, entry and tags.
 
-    It takes over their schedules. They are not stepped any more.
+    It takes over their schedules, and undoes what they have written. They are not stepped any more.
     """
 
     def _parts(self, name: str, parts: Any) -> list[NamedScheduler]:
@@ -145,8 +215,14 @@ def shown(tags: frozenset[str | None] | None) -> str:
 class SequentialScheduler(CompositeScheduler):
     """One scheduler after the other, each from its own step 0 on.
 
-    - `milestones`: the steps at which the second, third, ... begin; if not given, each begins when the
-      `total_iters` of the one before are over
+    - `schedulers`: at least one
+    - `milestones`: the updates at which the second, third, ... begin, rising; if not given, each begins
+      when the `total_iters` of the one before are over
+    - `last_epoch`, `param_group_tags`: as in [NamedScheduler](named.py#NamedScheduler); tags only if the
+      parts have none
+
+    Raises `TypeError` or `ValueError` for parts that do not belong together, for marks that do not rise
+    or are too many or too few, and for a part without a length where marks are not given.
     """
 
     def __init__(
@@ -193,6 +269,12 @@ class ProductScheduler(CompositeScheduler):
     """The first scheduler, times each of the others relative to its own start.
 
     A scheduler that starts at 0, a warm-up, counts relative to where it leads.
+
+    - `schedulers`: at least one
+    - `param_group_tags`, `last_epoch`: as in [SequentialScheduler](#SequentialScheduler)
+
+    Raises `TypeError` or `ValueError` for parts that do not belong together, and for one after the first
+    that is 0 all the way.
     """
 
     def __init__(
@@ -234,7 +316,11 @@ def whole(scheduler: NamedScheduler) -> float:
 
 
 class ScalePerParamScheduler(CompositeScheduler):
-    """Another scheduler, whose value each group scales by an entry of its own."""
+    """Another scheduler, whose value each group scales by an entry of its own, if it has one.
+
+    - `scheduler`: any but another of this class
+    - `param_group_tags`, `last_epoch`: as in [SequentialScheduler](#SequentialScheduler)
+    """
 
     adjustments: ClassVar[tuple[str, ...]] = ("adjust_val",)
 
@@ -300,23 +386,36 @@ class ScalePerParamWD(WeightDecayRate, ScalePerParamScheduler):
 
 # ## Choosing
 #
-# - For new code, [SequenceSchedule](../schedules/combinators.py#SequenceSchedule) or `then` and one
-#   [Scheduler](scheduler.py).
-# - `SequentialLR` and `ChainedLR` for configurations that have them.
-# - A warm-up before a cosine: `SequentialLR`. In a chain the cosine has begun to fall when the warm-up is done: a warm-up of
-#   four steps times a cosine over ten reaches 0.65 and not 1.
+# - For new code [SequenceSchedule](../schedules/combinators.py#SequenceSchedule) or `then`, and one
+#   [Scheduler](scheduler.py). These classes for configurations that have them.
+# - A warm-up before a cosine: `SequentialLR`. In a chain the cosine has begun to fall when the warm-up is
+#   done: four steps of warm-up from 0 and a cosine over ten reach 0.65 and not 1.
+# - A chain for a factor that comes on top of a finished schedule, such as a drop by ten at two marks.
+# - A scale for each group: where layers differ in width, in depth, or in how much they have learned before.
+#   The scale is a number, so all groups have the same curve. For different curves give tags and several
+#   schedulers.
 #
 # ## Traps
 #
-# - **A part is stepped by itself.** It writes into groups that the composite owns: an error, in its first step.
-# - **Milestones count from the start of the run,** not from the milestone before.
-# - **The weight decay's `ScalePerParamWD`** reads `adjust_weight_decay`. In Cerebras it reads the entry for the
-#   learning rate, and scales the decay with it.
-# - **torch's schedulers as parts** are refused. Only the schedulers of this library have a schedule to take.
+# - **Marks count from the start of the run,** not from the mark before.
+# - **A warm-up from a hundredth** is no warm-up in a chain. A line from 0 to 0.1 is the factor 0 to 1, as it
+#   is divided by where it leads. One from 0.001 to 0.1 is the factor 1 to 100, as it is divided by its start.
+#   As the first part either is taken as it is.
+# - **The order counts in a chain.** A cosine from 1 and a line from 0.1 make rates about 1 in one order and
+#   about 0.1 in the other.
+# - **A part is stepped by itself.** Then it and the composite write into the same groups: whichever of the
+#   two steps second raises an error.
+# - **What has no `total_iters`,** such as a sequence or `OneCycleLR`, needs a mark after it.
+# - **A smaller rate is a smaller decay.** Decoupled decay is multiplied by the rate of its group, so the
+#   scale $1 / 16$ is one on the decay, too. `ScalePerParamWD` with `adjust_weight_decay=16` takes it back.
+# - **Two scales.** `lr_scale` and `adjust_learning_rate` in one group act both: 0.5 and 0.1 make 0.05.
+# - **Other schedulers as parts** are refused, torch's and [Scheduler](scheduler.py) itself. Its schedule can
+#   be joined without it.
 #
 # ## Exercises
 #
-# **1.** Nest the sequence above in another one, after two steps of a constant, and check that nothing is lost.
+# **1.** Nest the sequence of the beginning in another one, after two steps of a constant, and check that
+# nothing is lost. Stop it after each number of updates, and make it anew.
 #
 # ::: solution
 # ```python
@@ -325,9 +424,9 @@ class ScalePerParamWD(WeightDecayRate, ScalePerParamScheduler):
 # from labml_nn_optim.schedulers import ConstantLR, CosineDecayLR, LinearLR, SequentialLR
 #
 #
-# def rates(make, steps):
+# def rates(make, steps, last_epoch=-1):
 #     optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-#     scheduler = make(optimizer)
+#     scheduler = make(optimizer, last_epoch)
 #     found = []
 #     for _ in range(steps):
 #         found.append(optimizer.param_groups[0]["lr"])
@@ -336,27 +435,80 @@ class ScalePerParamWD(WeightDecayRate, ScalePerParamScheduler):
 #     return found
 #
 #
-# def inner(o):
-#     return SequentialLR(o, [LinearLR(o, 0.0, 1.0, 3), CosineDecayLR(o, 1.0, 0.0, 4)])
+# def inner(o, last_epoch=-1):
+#     parts = [LinearLR(o, 0.0, 1.0, 3), CosineDecayLR(o, 1.0, 0.0, 4), ConstantLR(o, 0.05)]
+#     return SequentialLR(o, parts, last_epoch=last_epoch)
 #
 #
-# def outer(o):
-#     return SequentialLR(o, [ConstantLR(o, 0.5), inner(o)], [2])
+# def outer(o, last_epoch=-1):
+#     return SequentialLR(o, [ConstantLR(o, 0.5), inner(o)], [2], last_epoch)
 #
 #
-# assert rates(outer, 12) == [0.5, 0.5, *rates(inner, 10)]
+# whole = rates(outer, 12)
+# assert whole == [0.5, 0.5, *rates(inner, 10)]
+# assert all(rates(outer, 12 - done, last_epoch=done - 1) == whole[done:] for done in range(12))
 # ```
 # :::
 #
-# **2.** What is `ChainedLR([CosineDecayLR(optimizer, 1, 0, 10), LinearLR(optimizer, 0, 0.1, 4)])` in steps 0 to 4?
+# **2.** What is `ChainedLR([CosineDecayLR(o, 1, 0, 10), LinearLR(o, 0, 0.1, 4)])` in steps 0 to 4, and what
+# in the other order?
 #
 # ::: solution
-# The cosine times 0, 0.25, 0.5, 0.75, 1: that is 0, 0.244, 0.452, 0.595, 0.655.
+# The cosine times 0, 0.25, 0.5, 0.75, 1: that is 0, 0.244, 0.452, 0.595, 0.655. In the other order the line
+# is taken as it is and the cosine is divided by 1: a tenth of that.
+#
+# ```python
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.schedulers import ChainedLR, CosineDecayLR, LinearLR
+#
+#
+# def rates(first):
+#     o = SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+#     parts = [CosineDecayLR(o, 1.0, 0.0, 10), LinearLR(o, 0.0, 0.1, 4)]
+#     chained = ChainedLR([parts[first], parts[1 - first]])
+#     for _ in range(5):
+#         yield o.param_groups[0]["lr"]
+#         o.step()
+#         chained.step()
+#
+#
+# one, other = list(rates(first=0)), list(rates(first=1))
+# assert [round(rate, 3) for rate in one] == [0, 0.244, 0.452, 0.595, 0.655]
+# assert all(abs(a - 10 * b) < 1e-12 for a, b in zip(one, other, strict=True))
+# ```
 # :::
 #
-# **3.** Why is a product of schedules relative to their starts not commutative, and a plain product is?
+# **3.** Check that with the scale $64 / n$ the first update moves the outputs of a layer by
+# $0.8 \cdot 64\, \alpha$, whatever its width. What would be the scale for [SGD](../optimizers/sgd.py), whose
+# update is $\alpha\, g_i\, x_j$?
 #
 # ::: solution
-# The first part keeps its size and the others lose theirs. With a cosine from 1 and a line from 0.1, the chain is about 1 in one order and about 0.1 in the
-# other. [ProductSchedule](../schedules/combinators.py#ProductSchedule) multiplies values as they are.
+# ```python
+# import torch
+# from labml_nn_optim import Adam
+# from labml_nn_optim.schedulers import ConstantLR, ScalePerParamLR
+#
+#
+# def moved(width):
+#     torch.manual_seed(0)
+#     inputs = torch.randn(width)
+#     weight = torch.nn.Parameter(torch.randn(8, width) / width**0.5)
+#     group = {"params": [weight], "adjust_learning_rate": 64 / width}
+#     optimizer = Adam([group])
+#     scheduler = ScalePerParamLR(optimizer, ConstantLR(optimizer, 0.001))
+#     before = weight.detach() @ inputs
+#     weight.grad = torch.outer(torch.randn(8), inputs)
+#     optimizer.step()
+#     scheduler.step()
+#     return (weight.detach() @ inputs - before).abs().mean().item()
+#
+#
+# for width in (64, 256, 1024, 4096):
+#     assert abs(moved(width) / (0.8 * 64 * 0.001) - 1) < 0.2
+# ```
+# For SGD $\Delta y_i = -\alpha\, g_i \sum_j x_j^2$, which is $-n\, \alpha\, g_i$. What comes of it depends on
+# how $g_i$ changes with the width, and that on the layers above. So this layer alone does not tell. In the
+# parametrization of Yang et al. $g_i$ of a hidden layer shrinks like $1 / n$, and its rate stays the same.
+# Adam's sign makes the question simple.
 # :::

@@ -7,52 +7,86 @@ needs: [schedulers/scheduler, schedules/decay, schedules/cycles]
 symbols:
   t: last_epoch
   n: total_iters
+  s_0: initial_val
+  s_1: end_val
+  \gamma: gamma
+  f_i: functions
 verified_against:
-  implementation: values recorded from Cerebras' schedulers; torch.optim.lr_scheduler 2.14.1 for restarts and one cycle
-  difference: 5e-7 and 1e-8, where those are rounded
+  implementation: torch.optim.lr_scheduler 2.14.1 for restarts and one cycle; cerebras-pytorch 2.10.0, which computes in float32
+  difference: 1e-16; 1e-6 over 120 steps
 ---
 
-# The same line, and 3333 times the rate
+# A line to 0, on which nothing is learned
+
+A thousand weights start at 1. Their losses are $\frac{1}{2} h\, \theta^2$, with curvatures $h$ from 0.01 to
+1, and their gradients carry noise of size 1. [Adam](../optimizers/adam.py) makes 4000 updates under
 
 ```python
-optimizer = AdamW(model.parameters(), lr=3e-4)
-scheduler = LinearLR(optimizer, 1.0, 0.1, 80)
+scheduler = LinearLR(optimizer, 0.015, 0.0, 4000)
 ```
 
-With torch's `LinearLR` the rate goes from 0.0003 to 0.00003 in 80 updates: the numbers are factors. With Cerebras' class of the same name,
-and the one in this file, it goes from 1.0 to 0.1: they are rates, and the optimizer's own 0.0003 is overwritten when the scheduler is
-made.
+The loss starts at 0.108. With the class of this file it ends at 0.0021. With the class of the same name in
+torch it ends at 0.105, and no error is raised. Here, as in Cerebras' library, the numbers are rates. In torch
+they are factors of the rate that the optimizer has, and 0.015 times Adam's default of 0.001 is next to
+nothing.
 
-Twelve of the names of this chapter are torch's, too. Import them from where you mean.
+Twelve names of this chapter are torch's, too. Calls that are written for torch, on an optimizer with the rate
+0.0003:
 
-## What they have in common
+| | the rates in torch | the rates here |
+|---|---|---|
+| `LinearLR(o, 1.0, 0.1, 80)` | from 0.0003 to 0.00003 | from 1 to 0.1 |
+| `ConstantLR(o, 0.5, 10)` | 0.00015, from step 10 on 0.0003 | 0.5 for good |
+| `CosineAnnealingWarmRestarts(o, 10, 2)` | restarts at 10, 30, 70, ... | 10, 5, 10, 5, ... |
+| `OneCycleLR(o, 0.1, 1000)` | 0.004 up to 0.1 | 0.1 up to 1000 |
+| `CyclicLR(o, 0.1, 1.0, 4)` | 0.1 up to 1 and back, momentum too | the same, momentum stays |
+| the other seven | | an error at once |
 
-$s_0$ is where a schedule starts, $s_1$ where it ends, $\gamma$ its factor, $n$ its number of steps. Each class is a closed form: its arguments make a [schedule](../schedules/base.py), and [Scheduler](scheduler.py) writes it, absolutely. The update
-$t = 0, 1, \dots$ runs with $s(t)$. `total_iters` counts updates.
+Four of the twelve do harm in silence. So import by module, or write `initial_learning_rate=1.0`: torch's
+class refuses that name.
+
+## The rule
+
+Each class is a closed form. Its arguments make a [schedule](../schedules/base.py) $s$, and
+[Scheduler](scheduler.py) writes its value into the groups, whatever the optimizer had there. Update
+$t = 0, 1, \dots$ runs with $s(t)$, and all counts are in updates.
+
+$s_0$ is where a schedule starts, $s_1$ where it ends, $n$ its number of steps, $\gamma$ its factor:
 
 | | $s(t)$ | after its end |
 |---|---|---|
-| `ConstantLR` | $c$ | |
-| `LinearLR`, `PolynomialLR` | $s_1 + (s_0 - s_1) (1 - t / n)^p$ | holds $s_1$; with `cycle` it is [stretched](../schedules/cycles.py) |
+| `ConstantLR` | $s_0$ | has none |
+| `LinearLR` | $s_1 + (s_0 - s_1) (1 - t / n)$ | holds $s_1$; with `cycle` it is [stretched](../schedules/cycles.py#PolynomialCycleSchedule) |
+| `PolynomialLR` | $s_1 + (s_0 - s_1) (1 - t / n)^p$ | the same |
 | `CosineDecayLR` | $s_1 + (s_0 - s_1) \frac{1}{2} (1 + \cos \pi t / n)$ | holds $s_1$ |
-| `ExponentialLR` | $s_0\, \gamma^{t / n}$, or $\gamma^{\lfloor t / n \rfloor}$ | goes on |
-| `MultiplicativeLR` | $s_0\, \gamma^t$ | goes on |
-| `StepLR`, `MultiStepLR` | $s_0\, \gamma^{\lfloor t / n \rfloor}$, or $\gamma$ to the marks passed | goes on |
-| `InverseExponentialTimeDecayLR` | $s_0 / (1 + \gamma\, t^k / n)$ | goes on |
-| `InverseSquareRootDecayLR` | $s_0\, c / \sqrt{\max(t, W)}$ | goes on |
-| `PiecewiseConstantLR` | the value of the piece | holds the last |
-| `CosineAnnealingLR` | as `CosineDecayLR` | comes up again |
-| `CosineAnnealingWarmRestarts`, `CyclicLR` | [cycles](../schedules/cycles.py) | go on |
-| `OneCycleLR` | [one cycle](../schedules/cycles.py) | holds the end |
-| `LambdaLR` with functions $f_i$ | $\prod_i s_0\, f_i(t)$ | goes on |
+| `CosineAnnealingLR` | the same | rises again, back at $s_0$ in step $2n$ |
+| `ExponentialLR` | $s_0\, \gamma^{t / n}$; `staircase`: $\lfloor t / n \rfloor$ | falls on |
+| `StepLR` | $s_0\, \gamma^{\lfloor t / n \rfloor}$ | falls on |
+| `MultiplicativeLR` | $s_0\, \gamma^t$ | falls on |
+| `MultiStepLR` | $s_0\, \gamma^j$ after $j$ marks | holds after the last mark |
+| `PiecewiseConstantLR` | the value number $j$ after $j$ marks, from 0 | holds the last value |
+| `InverseExponentialTimeDecayLR` | $s_0 / (1 + \gamma\, t^k / n)$; `staircase`: $\lfloor t^k / n \rfloor$ | falls on |
+| `InverseSquareRootDecayLR` | $s_0\, c / \sqrt{\max(t, W)}$, $c$ the `scale` | falls on |
+| `CosineAnnealingWarmRestarts` | [half cosines](../schedules/cycles.py#SGDRSchedule) | goes on |
+| `CyclicLR` | [triangles](../schedules/cycles.py#CyclicSchedule) | goes on |
+| `OneCycleLR` | [up and down once](../schedules/cycles.py#OneCycleSchedule) | holds the end |
+| `LambdaLR` | $\prod_i s_0\, f_i(t)$ | the functions decide |
 
-Each has a twin for the weight decay, `PolynomialWD` for `PolynomialLR`, with the plain argument names: `initial_val` for
-`initial_learning_rate`, `val` for `learning_rate`, `max_val` for `max_lr`.
+Each has a twin for the weight decay, `LinearWD` for `LinearLR`. Its arguments have the plain names:
+`initial_val` for `initial_learning_rate`, `val` for `learning_rate`, `max_val` for `max_lr`.
+
+**Two names for one curve.** $\gamma^{t / n} = (\gamma^{1 / n})^t$. So `ExponentialLR` with $n$ is torch's
+with $\gamma^{1 / n}$, and $n$ is the time in which the rate falls to $\gamma$ of itself. Cerebras'
+documentation says "every step"; what that costs is told [elsewhere](../schedules/decay.py).
+
+**A product of rates is no rate.** With $m$ functions `LambdaLR` contains $s_0^m$: two functions that return 1
+turn 0.1 into 0.01. In Cerebras it is so, programs may rely on it, and it is kept. Give one function, or put
+$s_0 = 1$ and the rate into one of them.
 
 ## One plan, two twins
 
-A family says in one method what its arguments make. Where the value goes, and what the arguments are called, is a
-class beside it:
+What a family's arguments make is said once, in `plan`. Where the value goes, and what the arguments are
+called there, is a class beside it:
 
 ```python
 class PolynomialScheduler(NamedScheduler):
@@ -65,24 +99,50 @@ class PolynomialLR(LearningRate, PolynomialScheduler): ...
 class PolynomialWD(WeightDecayRate, PolynomialScheduler): ...
 ```
 
-For another entry of the groups, such as the momentum, one line is enough: exercise 1.
+`LearningRate` has two lines, the entry `"lr"` and the names. For another entry one line is enough:
+`param_group_key = "momentum"`, or `"betas[0]"`. Exercise 1 does that, exercise 4 adds a family.
 
 ## What is repaired
 
-The names and numbers are Cerebras'. These of its numbers are not:
+The names are Cerebras', and so are the numbers, but for these. `o` is the optimizer:
 
-- **`CosineAnnealingWarmRestarts`** stands still for a period at the top and for one at the bottom, and refuses a `T_mult`. Here it has
-  [torch's values](../schedules/cycles.py).
-- **`cycle`** of the polynomial does nothing there. Over four steps from 1 to 0, here: 1, 0.75, 0.5, 0.25, 0.5, 0.375, ...
-- **`OneCycleLR`** goes on after its end. Ten steps up to 1: on a line it is at $-0.14$ in step 10 and at $-0.57$ in step 13, along a cosine at
-  0.05 and 0.61. With `pct_start * total_steps` of 1 it begins with NaN.
-- **`scale_mode`** of `CyclicLR` is overwritten by what the `mode` usually has, and an unknown mode means `exp_range`.
-- **`LambdaLR`** can only be subclassed. Here it takes functions as well.
-- **A checkpoint** overrides the arguments in the code, `total_iters` among them, and the value is not written until the next
-  step.
+| | Cerebras 2.10 | here |
+|---|---|---|
+| `CosineAnnealingWarmRestarts(o, 1, 4)` | [stands still](../schedules/cycles.py) for 8 steps of 12 | restarts every 4 |
+| the same with `T_mult=2` | error | restarts at 4, 12, 28, ... |
+| `LinearLR(o, 1, 0, 4, cycle=True)`, steps 3 to 6 | 0.25, 0, 0, 0 | 0.25, 0.5, 0.375, 0.25 |
+| `OneCycleLR(o, 0.04, 1, 10)`, steps 9, 10, 13 | 0.000004, 0.05, 0.61 | 0.000004, then held |
+| on lines | 0.000004, -0.14, -0.57 | 0.000004, then held |
+| with `pct_start=0.1`, steps 0, 1 | NaN, 0.97 | 1, 0.97 |
+| with `anneal_strategy="cosine"` | lines | error |
+| `CyclicLR(o, 0, 1, 2, 2, "triangular2",` `scale_mode="iterations")` | 0, 0.5, 1, 0.5, 0, 0.25 | 0, 0.5, 0.5, 0.125, 0, 0.031 |
+| `CyclicLR` with `mode="triangle"` | `exp_range` | error |
+| `LambdaLR(o, 0.1)` | 0, 0.0003, 0.0006: functions for demonstration | error |
+| `PiecewiseConstantLR(o, [1, 0.5, 0.2, 0.1], [2])` | 1, 1, 0.1: two values are dropped | error |
+| `CosineDecayLR(o, 1, 0, 0)` | NaN | error |
 
-One oddity is kept, as programs may rely on it. With two functions `LambdaLR` multiplies by $s_0$ twice: a rate of 0.1 and two functions that
-return 1 make a rate of 0.01.
+One cycle on lines shows how such numbers come about. From its peak in step 2 the line falls to about 0 in
+step 9, by $\frac{1}{7}$ a step. Nothing stops it: in step 10 it is at $-\frac{1}{7}$. A negative rate climbs
+the loss. The cosine is at $\frac{1}{2} (1 + \cos \frac{8}{7} \pi) = 0.05$ then, and on its way up.
+
+`scale_mode` may be left out here; then the mode decides, as there.
+
+## Conventions
+
+One line in three libraries. In the rows on resuming it runs from 1 to 0 over 100 steps, is stopped at 50, and
+its state is loaded into one over 200, with a new optimizer:
+
+| | torch 2.14 | Cerebras 2.10 | here |
+|---|---|---|---|
+| the arguments are | factors of each group's rate | rates | rates |
+| groups with 0.0003 and 0.00003 | keep the ratio | both get $s(t)$ | both get $s(t)$, times their `lr_scale` |
+| what is written | a number | a float32 tensor | a number |
+| where the rate is a tensor | filled in place | replaced | filled in place |
+| after resuming, its length is | 100 | 100 | 200, with a warning |
+| and the next rates | 1, 0.98, 0.96 | 1, 0.49, 0.48 | 0.75, 0.745, 0.74 |
+| an update left out for infinite gradients | counts | does not count | does not count |
+| functions in `LambdaLR` get | a number | a tensor | a number |
+| groups without the tags | there are no tags | None in `get_last_lr` | None in `get` |
 """
 
 from __future__ import annotations
@@ -176,10 +236,14 @@ class NamedScheduler(Scheduler):
     """A scheduler whose arguments make its schedule.
 
     A subclass has a method `plan`, whose arguments follow `optimizer` in the constructor, and a
-    `param_group_key`, the entry of the groups that it writes.
+    `param_group_key`, the entry of the groups that it writes. An argument can be read as an attribute,
+    by its plain name and by that of the twin.
 
     - `param_group_tags`: as `tags` of [Scheduler](scheduler.py#Scheduler)
-    - `last_epoch`: the last step that was done, to go on after it
+    - `last_epoch`: the last update that was done, to go on after it
+
+    In all subclasses numbers of steps are updates, whole numbers from 1 on. Raises `TypeError` or
+    `ValueError` for what is not allowed and for what is missing, before anything is written.
     """
 
     claims_at_once = False
@@ -407,7 +471,7 @@ class StepScheduler(NamedScheduler):
 
 
 class MultiStepScheduler(NamedScheduler):
-    """`initial_val`, times `gamma` at each of the `milestones`."""
+    """`initial_val`, times `gamma` at each of the `milestones`, which rise."""
 
     def plan(self, initial_val: float, gamma: float, milestones: Sequence[int]) -> ScheduleBase:
         """Return the schedule."""
@@ -423,9 +487,10 @@ class MultiplicativeScheduler(NamedScheduler):
 
 
 class LambdaScheduler(NamedScheduler):
-    r"""The product of $v\, f_i(t)$ over some functions, with `initial_val` $v$.
+    r"""The product of $s_0\, f_i(t)$ over some functions $f_i$, with `initial_val` $s_0$.
 
-    - `functions`: one function of the step, or several; or a subclass overrides `set_value_lambda`
+    - `functions`: one function of the step, which it gets as a number, or several; if not given, a
+      subclass overrides `set_value_lambda`
     """
 
     def plan(
@@ -451,7 +516,7 @@ class LambdaScheduler(NamedScheduler):
 
 
 class PiecewiseConstantScheduler(NamedScheduler):
-    """`vals[0]` up to the first of the `milestones`, then `vals[1]`, and so on."""
+    """`vals[0]` up to the first of the rising `milestones`, then `vals[1]`, and so on."""
 
     def plan(self, vals: Sequence[float], milestones: Sequence[int]) -> ScheduleBase:
         """Return the schedule."""
@@ -647,19 +712,27 @@ class OneCycleWD(WeightDecayRate, OneCycleScheduler):
 # ## Choosing
 #
 # - These classes for a configuration that names them, and for code that comes from Cerebras.
-# - [Scheduler](scheduler.py) with a [schedule](../schedules/base.py) for everything else: one class, every key, relative or
-#   absolute.
+# - For new code one [Scheduler](scheduler.py) with a [schedule](../schedules/base.py). It writes any entry,
+#   keeps the proportions of the groups if asked to, and no name means something else in torch.
+# - Which curve? The [gallery](../../docs_src/schedule_gallery.md) shows them. With a known end a warm-up and
+#   a line to 0 are hard to beat; it takes two parts: [SequentialLR](composite.py#SequentialLR).
 #
 # ## Traps
 #
-# - **Groups lose their own rates.** All groups get the same value. Give them an `lr_scale`, or wrap the scheduler in
-#   [ScalePerParamLR](composite.py#ScalePerParamLR).
-# - **A weight decay where there was none.** `LinearWD(optimizer, 0.1, 0.0, 1000)` writes 0.1 into biases and norms as well, whose decay
-#   was 0. Choose the groups: `param_group_tags=["decay"]`, with that tag in the groups that are to decay. Or use
+# - **Groups lose their own rates.** A backbone at 0.0003 and a head at 0.003 get the same value, without a
+#   word. Give them an `lr_scale`, or wrap the scheduler in [ScalePerParamLR](composite.py#ScalePerParamLR).
+# - **A weight decay where there was none.** `LinearWD(optimizer, 0.1, 0.0, 1000)` writes 0.1 into all groups,
+#   also into that of biases and norms, whose decay was 0. Choose the groups: `param_group_tags="decay"`, with
+#   `"tags": "decay"` in those that are to have one. Or take
 #   `Scheduler(..., "weight_decay", mode="relative")`, under which 0 stays 0.
-# - **`ExponentialLR` is slower than you think**, or faster: $\gamma$ acts over `total_iters` steps here, in every step in torch. With
-#   $\gamma = 0.5$ and four steps, step 1 is at 0.84 here and at 0.5 there.
-# - **`InverseSquareRootDecayLR` has no rising part.** It holds $s_0\, c / \sqrt W$ until $W$.
+# - **`ExponentialLR` is slower than you think**, or faster. With $\gamma = 0.5$ and $n = 4$ step 1 is at
+#   0.84, and in torch, where $n$ is 1, at 0.5.
+# - **`total_iters` of an exponential is no length.** It falls on. A [sequence](composite.py#SequentialLR)
+#   without marks ends it after one such period all the same.
+# - **`InverseSquareRootDecayLR` does not warm up.** It holds $s_0\, c / \sqrt W$ until $W$.
+# - **`CosineAnnealingLR` is no `CosineDecayLR`.** In a run that is longer than `T_max` its rate rises again.
+# - **A function cannot be saved.** The checkpoint of a `LambdaLR` has the counter only, and nothing warns if
+#   the function has changed.
 #
 # ## Exercises
 #
@@ -677,7 +750,7 @@ class OneCycleWD(WeightDecayRate, OneCycleScheduler):
 #
 #
 # optimizer = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
-# scheduler = CosineDecayMomentum(optimizer, 0.95, 0.85, 50)
+# scheduler = CosineDecayMomentum(optimizer, initial_val=0.95, end_val=0.85, total_iters=50)
 # assert optimizer.param_groups[0]["momentum"] == 0.95
 # for _ in range(60):
 #     optimizer.step()
@@ -686,7 +759,8 @@ class OneCycleWD(WeightDecayRate, OneCycleScheduler):
 # ```
 # :::
 #
-# **2.** Write torch's `LinearLR(optimizer, 1.0, 0.1, 80)` with classes of this library, for groups with rates of their own.
+# **2.** Write torch's `LinearLR(optimizer, 1.0, 0.1, 80)` with classes of this library, for groups with rates
+# of their own.
 #
 # ::: solution
 # ```python
@@ -719,6 +793,63 @@ class OneCycleWD(WeightDecayRate, OneCycleScheduler):
 # **3.** Does a scheduled weight decay replace AdamW's multiplication of the decay by the learning rate?
 #
 # ::: solution
-# No, both act. The scheduler writes $\lambda_t$ into the group, and the optimizer multiplies it by $\alpha_t$ in the update, as always. If both fall to 0 on
-# a line, the decay falls like $(1 - x)^2$.
+# No, both act. The scheduler writes $\lambda_t$ into the group, and the optimizer multiplies it by $\alpha_t$
+# in the update, as always. If both fall to 0 on a line, with $x = t / n$ the decay falls like $(1 - x)^2$.
+#
+# ```python
+# import torch
+# from labml_nn_optim import AdamW
+# from labml_nn_optim.schedulers import LinearLR, LinearWD
+#
+# theta = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+# optimizer = AdamW([theta])
+# schedulers = [LinearLR(optimizer, 0.1, 0.0, 10), LinearWD(optimizer, 0.5, 0.0, 10)]
+# for step in range(10):
+#     before = theta.item()
+#     theta.grad = torch.zeros_like(theta)
+#     optimizer.step()
+#     for scheduler in schedulers:
+#         scheduler.step()
+#     assert abs(1 - theta.item() / before - 0.1 * 0.5 * (1 - step / 10) ** 2) < 1e-12
+# ```
+# :::
+#
+# **4.** Add a family: the curve `rex` of [Shapes of a decay](../schedules/ramp.py), for the rate and for the
+# decay.
+#
+# ::: solution
+# The constructor, its names and `help` follow from `plan`.
+#
+# ```python
+# import inspect
+#
+# import torch
+# from labml_nn_optim import AdamW
+# from labml_nn_optim.schedulers import LearningRate, NamedScheduler, WeightDecayRate
+# from labml_nn_optim.schedules import RampSchedule
+#
+#
+# class RexScheduler(NamedScheduler):
+#     def plan(self, initial_val, end_val, total_iters):
+#         curve = RampSchedule(initial_val, end_val, "rex", exclude_last=True)
+#         return curve.over(total_iters)
+#
+#
+# class RexLR(LearningRate, RexScheduler): ...
+#
+#
+# class RexWD(WeightDecayRate, RexScheduler): ...
+#
+#
+# optimizer = AdamW([torch.nn.Parameter(torch.zeros(1))], weight_decay=0.1)
+# rate = RexLR(optimizer, initial_learning_rate=1.0, end_learning_rate=0.0, total_iters=10)
+# decay = RexWD(optimizer, initial_val=0.3, end_val=0.0, total_iters=10)
+# for _ in range(5):
+#     optimizer.step()
+#     rate.step()
+#     decay.step()
+# group = optimizer.param_groups[0]
+# assert abs(group["lr"] - 0.5 / 0.75) < 1e-12 and abs(group["weight_decay"] - 0.2) < 1e-12
+# assert "end_learning_rate" in inspect.signature(RexLR).parameters
+# ```
 # :::
