@@ -68,8 +68,8 @@ added to something finished. If the peak is to be the peak, take the sequence.
   `ChainedScheduler` and in products: all factors share one $t$.
 - **A part that is shorter than its slot** holds its last value until the next one begins, here and in
   Cerebras. One that is longer is cut.
-- **Products** are relative in torch and Cerebras: each further scheduler contributes what it has changed since
-  its own start. Here a product is a product. Let factors be 1 where they should do nothing.
+- **Products** are plain in torch, which multiplies factors, and here. They are relative in Cerebras: each further scheduler
+  contributes what it has changed since its own start.
 - **Fractions** of the run are rounded to the nearest step. noether rounds them down, and counts the run
   without its last step: see [A run in parts](sequential.py).
 """
