@@ -158,7 +158,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.checks import require_choice, require_count, require_flag, require_number
-from labml_nn_optim.schedulers.scheduler import Scheduler, Tags
+from labml_nn_optim.schedulers.scheduler import MODES, Scheduler, Tags
 from labml_nn_optim.schedules.base import ScheduleBase, as_plain, require_values
 from labml_nn_optim.schedules.values import ConstantSchedule
 
@@ -223,7 +223,7 @@ class FeedbackScheduler(Scheduler):
         require_number("threshold", threshold, below=1.0 if threshold_mode == "rel" else None)
         require_count("cooldown", cooldown)
         require_number("eps", eps)
-        require_choice("schedule_mode", schedule_mode, ("absolute", "relative"))
+        require_choice("schedule_mode", schedule_mode, MODES)
         # `mode` is how the schedule is written, in the scheduler that this one is made from.
         self.metric_mode = mode
         self.factor = factor
@@ -327,14 +327,10 @@ class FeedbackScheduler(Scheduler):
 
         A metric that is NaN or infinite is a bad look. Raises `TypeError` for what is no number.
         """
-        current = None if metrics is None else as_number(metrics)
-        self._follow_groups()
-        self._claim()
-        if current is not None:
-            self._judge(current)
+        # A step that is left out writes nothing, and the look counts all the same.
+        if metrics is not None:
+            self.look(metrics)
         super().step(epoch)
-        # A step that was left out writes nothing, and the look counts all the same.
-        self._write()
 
     def look(self, metrics: SupportsFloat) -> None:
         """Look at `metrics` without counting a step: for a schedule that has counted every update."""

@@ -262,9 +262,8 @@ class NamedScheduler(Scheduler):
     ) -> None:
         bound = self.signature.bind(optimizer, *arguments, **named)
         bound.apply_defaults()
-        generic = {name: key for key, name in self.names.items()}
         self.arguments = {
-            generic.get(name, name): as_plain(value)
+            self._plain_name(name): as_plain(value)
             for name, value in bound.arguments.items()
             if name not in FRAME
         }
@@ -275,6 +274,11 @@ class NamedScheduler(Scheduler):
             param_group_tags,
             last_epoch=last_epoch,
         )
+
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        """Return what `plan` calls an argument that this twin calls `name`."""
+        return next((plain for plain, twin in cls.names.items() if twin == name), name)
 
     def plan(self, *arguments: Any, **named: Any) -> ScheduleBase:
         """Return the schedule for the arguments."""
@@ -302,8 +306,7 @@ class NamedScheduler(Scheduler):
 
     def __getattr__(self, name: str) -> Any:
         arguments = self.__dict__.get("arguments", {})
-        generic = {twin: key for key, twin in self.names.items()}
-        key = generic.get(name, name)
+        key = self._plain_name(name)
         if key in arguments:
             return arguments[key]
         raise AttributeError(f"{type(self).__name__} has no attribute {name}")
