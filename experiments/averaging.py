@@ -3,7 +3,7 @@ title: Averages of weights, measured
 summary: >-
   The last weights of a run, averages of them, and a falling learning rate, side by side on the same
   steps of Adam.
-chapter: "11.6"
+chapter: "12.6"
 needs: [averaging, experiments/mnist, experiments/training]
 symbols:
   \beta: decay

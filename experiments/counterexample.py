@@ -9,7 +9,7 @@ paper:
   year: 2018
   arxiv: "1904.09237"
   venue: ICLR
-chapter: "11.5"
+chapter: "12.5"
 needs: [optimizers/amsgrad]
 symbols:
   x: x

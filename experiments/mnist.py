@@ -9,7 +9,7 @@ paper:
   year: 1998
   venue: Proceedings of the IEEE 86 (11)
   doi: 10.1109/5.726791
-chapter: "11.1"
+chapter: "12.1"
 needs: [optimizers/adam]
 ---
 

@@ -3,7 +3,7 @@ title: Measuring speed
 summary: >-
   A step takes milliseconds, on a machine that is never quiet. Interleaved bursts, medians and
   ratios turn them into figures that two runs agree on.
-chapter: "11.3"
+chapter: "12.3"
 needs: [optimizers/adam, experiments/training]
 ---
 

@@ -3,7 +3,7 @@ title: Choosing a learning rate
 summary: >-
   A comparison of optimizers is a comparison of their learning rates, unless each one's rate is
   searched for: with the same effort, on images that decide nothing else.
-chapter: "11.4"
+chapter: "12.4"
 needs: [experiments/mnist, experiments/training]
 symbols:
   \alpha: lr

@@ -3,7 +3,7 @@ title: The training loop
 summary: >-
   One loop trains any model with any optimizer, measures what happens on the way, and can stop
   after any step and go on as if it had not.
-chapter: "11.2"
+chapter: "12.2"
 needs: [experiments/mnist]
 symbols:
   \theta: model.parameters()
