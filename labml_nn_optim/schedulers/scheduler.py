@@ -55,7 +55,8 @@ $$
 \text{relative: } \quad \alpha_i(t) = c_i\, \alpha_i^\circ\, \frac{s(t)}{s_\text{ref}}
 $$
 
-$\alpha_i^\circ$ is the rate that the group was made with, and $c_i$ its entry `lr_scale`, 1 if it has none. In the absolute mode
+$\alpha_i^\circ$ is the rate that the group was made with, and $c_i$ its entry `lr_scale`, 1 if it has none. A group made by
+[rules](../param_groups/groups.py) has its scale in $\alpha_i^\circ$ already, says so with an entry `original_lr`, and is not scaled twice. In the absolute mode
 the schedule holds the rates themselves, and the groups' own are overwritten: noether before its version of 2026, Cerebras and optax work so. In the relative
 mode it holds factors, with a peak of $s_\text{ref} = 1$, and groups keep their proportions: torch works so.
 
@@ -302,6 +303,7 @@ class Scheduler(LRScheduler):
         self._entry = Entry(key)
         self._scale_key = f"{key}_scale"
         self._initial_key = f"initial_{key}"
+        self._original_key = f"original_{key}"
         self._own: dict[int, float] = {}
         self._selector = Selector(tags)
         self._choose_groups()
@@ -405,7 +407,9 @@ class Scheduler(LRScheduler):
         scale: float = group.get(self._scale_key, 1.0)
         if self.mode == "relative":
             own: float = group[self._initial_key]
-            return own * value / self.reference * scale
+            # A group that rules made has its scale in its own value already.
+            factor = 1.0 if self._original_key in group else scale
+            return own * value / self.reference * factor
         if self._floor is None:
             return value * scale
         height = (value - self._floor) / (self.reference - self._floor)

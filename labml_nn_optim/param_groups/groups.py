@@ -1,0 +1,309 @@
+r"""
+---
+title: From rules to groups
+summary: One function applies rules to a model and returns parameter groups for any optimizer, merged, ordered and named.
+chapter: "11.3"
+needs: [param_groups/rules, param_groups/no_decay]
+symbols:
+  \alpha: lr
+  \lambda: weight_decay
+---
+
+# A typo that trains for a week
+
+(prose to come)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from labml_nn_optim.checks import require_flag, require_number
+from labml_nn_optim.param_groups.no_decay import built_in_rules
+from labml_nn_optim.param_groups.rules import Outcome, Rule, RuleFamily, combine, scaled
+from labml_nn_optim.param_groups.selectors import ParameterTable, Substring
+from labml_nn_optim.weight_decay import WeightDecay
+
+__all__ = ["Applied", "ParamGroups", "param_groups"]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a rule: how many tensors, and how many numbers in them, it speaks of."""
+
+    rule: Rule
+    tensors: int
+    parameters: int
+
+
+class ParamGroups(list[dict[str, Any]]):
+    """The groups, for any optimizer, and how they came about.
+
+    - `applied`: every rule and what it matched
+    - `frozen`: the names of the parameters that are in no group because they are not trained
+    """
+
+    def __init__(
+        self, groups: Iterable[dict[str, Any]], applied: Sequence[Applied], frozen: Sequence[str]
+    ) -> None:
+        super().__init__(groups)
+        self.applied = tuple(applied)
+        self.frozen = tuple(frozen)
+
+
+def param_groups(
+    model: nn.Module,
+    rules: Sequence[Rule | RuleFamily] = (),
+    lr: float | Tensor | None = None,
+    weight_decay: WeightDecay | float | None = None,
+    *,
+    exclude_bias_from_weight_decay: bool = True,
+    exclude_normalization_params_from_weight_decay: bool = True,
+    include_frozen: bool = False,
+    merge: bool = True,
+) -> ParamGroups:
+    r"""Return parameter groups of `model` as the rules say.
+
+    - `rules`: [rules](rules.py#Rule) and families of rules, in order
+    - `lr`: $\alpha$, that of a group is this times its `lr_scale`; None leaves it to the optimizer
+    - `weight_decay`: $\lambda$ where no rule says otherwise; None leaves it to the optimizer
+    - `exclude_bias_from_weight_decay`, `exclude_normalization_params_from_weight_decay`: the
+      [built-in rules](no_decay.py), which any explicit rule about the decay overrides
+    - `include_frozen`: whether parameters with `requires_grad=False` are in groups, too
+    - `merge`: whether parameters with the same values share a group, or have one each
+
+    A group has `params`, `param_names`, `name`, and `lr` and `weight_decay` where they are given. Where a
+    rule scaled one of them it has `lr_scale` and `original_lr`, `weight_decay_scale` and
+    `original_weight_decay`, too, for [schedulers](../schedulers/scheduler.py); then `tags` and what else rules have set. Groups stand in
+    the order in which their first parameter does in `named_parameters()`.
+
+    Raises `TypeError` or `ValueError` for a rule that matches nothing, two that contradict each other, and
+    what else is not allowed. Until everything is checked, the model is not touched.
+    """
+    table = ParameterTable(model)
+    check_base(lr, weight_decay)
+    for name, flag in (
+        ("exclude_bias_from_weight_decay", exclude_bias_from_weight_decay),
+        (
+            "exclude_normalization_params_from_weight_decay",
+            exclude_normalization_params_from_weight_decay,
+        ),
+        ("include_frozen", include_frozen),
+        ("merge", merge),
+    ):
+        require_flag(name, flag)
+    listed = built_in_rules(
+        exclude_bias_from_weight_decay, exclude_normalization_params_from_weight_decay
+    )
+    for rule in as_rules(rules):
+        listed += rule.expand(table)
+    selected = select_all(table, listed)
+    outcomes = outcomes_of(table, listed, selected)
+    frozen = {row for row, param in enumerate(table.params) if not param.requires_grad}
+    check_matches(table, listed, selected, frozen)
+    to_freeze = {row for row, outcome in enumerate(outcomes) if outcome.freeze}
+    left_out = set() if include_frozen else frozen | to_freeze
+    kept = [row for row in range(len(table)) if row not in left_out]
+    if not kept:
+        raise ValueError("model must have a parameter to train, got none that is not frozen")
+    groups = build(table, outcomes, kept, lr, weight_decay, merge)
+    for row in to_freeze:
+        table.params[row].requires_grad_(False)
+    applied = [
+        Applied(rule, len(rows), sum(table.params[row].numel() for row in rows))
+        for rule, rows in zip(listed, selected, strict=True)
+    ]
+    return ParamGroups(groups, applied, [table.names[row] for row in sorted(left_out)])
+
+
+def check_base(lr: Any, weight_decay: Any) -> None:
+    """Raise for a base value that is not allowed."""
+    if lr is not None:
+        require_number("lr", lr)
+    if weight_decay is not None and not isinstance(weight_decay, WeightDecay):
+        require_number("weight_decay", weight_decay)
+
+
+def as_rules(rules: Any) -> list[RuleFamily]:
+    """Return the list of rules; raises `TypeError` for what is none."""
+    if isinstance(rules, RuleFamily | str):
+        raise TypeError(f"rules must be a list of rules, got {rules!r}")
+    listed = list(rules)
+    for rule in listed:
+        if not isinstance(rule, RuleFamily):
+            raise TypeError(f"rules must be rules or families of rules, got {rule!r}")
+    return listed
+
+
+# ## Which rule speaks of which parameter
+def select_all(table: ParameterTable, rules: Sequence[Rule]) -> list[set[int]]:
+    """Return the rows that each rule speaks of, and tag them for the rules further down."""
+    selected = []
+    for rule in rules:
+        rows = rule.select.select(table)
+        for tag in rule.tags:
+            for row in rows:
+                table.tags.setdefault(row, set()).add(tag)
+        selected.append(rows)
+    leave_to_longest(rules, selected)
+    return selected
+
+
+def leave_to_longest(rules: Sequence[Rule], selected: Sequence[set[int]]) -> None:
+    """Take from rules by substring what a longer substring matches, too; of equally long ones the first."""
+    texts = {rule.select.text for rule in rules if isinstance(rule.select, Substring)}
+    taken: set[int] = set()
+    for text in sorted(texts, key=lambda text: (-len(text), text)):
+        rows = [
+            chosen
+            for rule, chosen in zip(rules, selected, strict=True)
+            if isinstance(rule.select, Substring) and rule.select.text == text
+        ]
+        for chosen in rows:
+            chosen -= taken
+        taken |= rows[0]
+
+
+def check_matches(
+    table: ParameterTable, rules: Sequence[Rule], selected: Sequence[set[int]], frozen: set[int]
+) -> None:
+    """Raise `ValueError` if a rule that is not optional speaks of no parameter that is trained."""
+    for rule, rows in zip(rules, selected, strict=True):
+        if rule.optional or rows - frozen or (rows and rule.freeze):
+            continue
+        if rows:
+            raise ValueError(
+                f"{rule!r} must match a parameter that is trained, got frozen ones only"
+            )
+        if rule.select.select(table):
+            raise ValueError(f"{rule!r} must match a parameter for which no longer substring does")
+        raise ValueError(f"{rule!r} must match a parameter; {rule.select.hint(table)}")
+
+
+def outcomes_of(
+    table: ParameterTable, rules: Sequence[Rule], selected: Sequence[set[int]]
+) -> list[Outcome]:
+    """Return what the rules of each parameter come to, worked out once for each set of rules."""
+    # A state stands for a set of rules; a rule moves each of its rows to the state that has it, too.
+    states = [0] * len(table)
+    speaking: list[tuple[Rule, ...]] = [()]
+    for rule, rows in zip(rules, selected, strict=True):
+        moves: dict[int, int] = {}
+        for row in rows:
+            state = states[row]
+            if state not in moves:
+                moves[state] = len(speaking)
+                speaking.append((*speaking[state], rule))
+            states[row] = moves[state]
+    known: dict[int, Outcome] = {}
+    for row, state in enumerate(states):
+        if state not in known:
+            known[state] = combine(speaking[state], table.names[row])
+    return [known[state] for state in states]
+
+
+# ## The groups
+def build(
+    table: ParameterTable,
+    outcomes: Sequence[Outcome],
+    kept: Sequence[int],
+    lr: float | Tensor | None,
+    weight_decay: WeightDecay | float | None,
+    merge: bool,
+) -> list[dict[str, Any]]:
+    """Return the groups of the rows `kept`."""
+    members: dict[Hashable, list[int]] = {}
+    entries: dict[Hashable, dict[str, Any]] = {}
+    keys: dict[int, Hashable] = {}
+    for row in kept:
+        outcome = outcomes[row]
+        key = keys.get(id(outcome))
+        if key is None:
+            values = entries_of(outcome, lr, weight_decay, table.names[row])
+            key = keys[id(outcome)] = identity(values)
+            entries.setdefault(key, values)
+        members.setdefault(key if merge else row, []).append(row)
+    return [
+        {
+            "params": [table.params[row] for row in rows],
+            "param_names": [table.names[row] for row in rows],
+            **entries[keys[id(outcomes[rows[0]])]],
+        }
+        for rows in members.values()
+    ]
+
+
+def entries_of(
+    outcome: Outcome,
+    lr: float | Tensor | None,
+    weight_decay: WeightDecay | float | None,
+    name: str,
+) -> dict[str, Any]:
+    """Return the entries of a group, without its parameters; raises `ValueError` if a base is missing."""
+    said: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
+    if outcome.lr_scale != 1:
+        if lr is None:
+            raise ValueError(f"lr must be a number where a rule scales it, for {name}, got None")
+        entries |= {"lr_scale": outcome.lr_scale, "original_lr": lr}
+        said["lr_scale"] = outcome.lr_scale
+    if lr is not None:
+        entries["lr"] = lr * outcome.lr_scale
+    decay = outcome.weight_decay if outcome.weight_decay is not None else weight_decay
+    if decay is None and outcome.weight_decay_scale != 1:
+        raise ValueError(
+            f"weight_decay must be a number where a rule scales it, for {name}, got None"
+        )
+    if decay is not None:
+        entries["weight_decay"] = decay = scaled(decay, outcome.weight_decay_scale)
+        if decay != weight_decay:
+            said["weight_decay"] = decay
+            entries |= proportion(decay, weight_decay)
+    if outcome.tags:
+        entries["tags"] = said["tags"] = outcome.tags
+    said |= outcome.extras
+    return {"name": group_name(said), **entries, **outcome.extras}
+
+
+def proportion(decay: Any, base: Any) -> dict[str, Any]:
+    """Return how many times the base a decay is, for a schedule of the decay, if it can be said."""
+    numbers = [
+        each.weight_decay if isinstance(each, WeightDecay) else each for each in (decay, base)
+    ]
+    if not numbers[1]:
+        return {}
+    return {"weight_decay_scale": numbers[0] / numbers[1], "original_weight_decay": numbers[1]}
+
+
+def group_name(said: dict[str, Any]) -> str:
+    """Return the name of a group: what is particular to it."""
+    return "&".join(f"{key}={as_text(value)}" for key, value in said.items()) or "default"
+
+
+def as_text(value: Any) -> str:
+    """Return a value as the name of a group has it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple) and all(isinstance(each, str) for each in value):
+        return "+".join(value)
+    return str(value)
+
+
+def identity(entries: dict[str, Any]) -> Hashable:
+    """Return what two groups must have in common to be one."""
+    return tuple((key, hashable(value)) for key, value in sorted(entries.items()))
+
+
+def hashable(value: Any) -> Hashable:
+    """Return something that is equal where `value` is."""
+    if isinstance(value, Tensor):
+        return id(value) if value.requires_grad else (value.dtype, *value.reshape(-1).tolist())
+    if isinstance(value, list | tuple):
+        return tuple(map(hashable, value))
+    if isinstance(value, dict):
+        return tuple(sorted((key, hashable(each)) for key, each in value.items()))
+    return value if isinstance(value, Hashable) else id(value)
