@@ -48,6 +48,8 @@ class Panel:
     * `title`: what the y axis shows
     * `digits`: significant digits of a value that is read out
     * `log_x`, `log_y`: whether the axis is logarithmic; what it shows must then be above 0
+    * `x_title`: what the x axis shows
+    * `y_range`: the least and greatest value that the y axis shows; lines are cut off there
     """
 
     title: str
@@ -56,6 +58,8 @@ class Panel:
     log_x: bool = True
     log_y: bool = False
     digits: int = 3
+    x_title: str = "step"
+    y_range: tuple[float, float] | None = None
 
 
 def line_chart(panels: Sequence[Panel]) -> Part:
@@ -74,6 +78,7 @@ def _panel(panel: Panel) -> Part:
     colour = colours(list(dict.fromkeys(line.label for line in panel.lines)))
     colour = colour | {"field": "label", "legend": colour["legend"] | {"columns": 2}}
     kind = {"field": "kind", "type": "nominal"}
+    cut = panel.y_range is not None
     lines = marks(
         rows,
         "line",
@@ -82,9 +87,11 @@ def _panel(panel: Panel) -> Part:
         color=colour,
         strokeDash=_dashes(panel),
         strokeWidth=1.6,
+        clip=cut,
     )
     low, high = quantity("low"), {"field": "high"}
-    band = marks(rows, "area", x=x, y=low, y2=high, color=colour, detail=kind, opacity=0.18)
+    shades: Part = {"color": colour, "detail": kind, "opacity": 0.18, "clip": cut}
+    band = marks(rows, "area", x=x, y=low, y2=high, **shades)
     bands = [band] if any(line.band for line in panel.lines) else []
     return layered(panel.title, panel.subtitle, *bands, lines, readings(list(_readings(panel)), x))
 
@@ -95,12 +102,15 @@ def _steps(panel: Panel) -> Part:
     axis: Part = {"tickCount": 6}
     if panel.log_x:
         scale["type"], axis = "log", {"values": _powers_of_ten(steps)}
-    return quantity("step", title="step", scale=scale, axis=axis | {"format": "~s"})
+    # SI prefixes are for counts: a learning rate of 0.001 is no "1m".
+    form = "~g" if any(0 < step < 1 for step in steps) else "~s"
+    return quantity("step", title=panel.x_title, scale=scale, axis=axis | {"format": form})
 
 
 def _values(panel: Panel) -> Part:
     if not panel.log_y:
-        return quantity("value", title=None, axis={"tickCount": 6})
+        of_axis: Part = {"domain": panel.y_range, "nice": False} if panel.y_range else {}
+        return quantity("value", title=None, axis={"tickCount": 6}, scale=of_axis)
     grid = _powers_of_ten(value for line in panel.lines for _, value in line.points)
     scale = {"type": "log", "nice": False}
     return quantity("value", title=None, scale=scale, axis={"values": grid, "format": "~g"})
@@ -141,7 +151,8 @@ def _readings(panel: Panel) -> Iterator[dict[str, Any]]:
             for name, values in zip(names, drawn, strict=True)
             if step in values
         ]
-        yield {"step": step, "reading": "\n".join([f"{panel.title} at step {step:,}", *texts])}
+        heading = f"{panel.title} at {panel.x_title} {step:,}"
+        yield {"step": step, "reading": "\n".join([heading, *texts])}
 
 
 def _evenly(steps: Sequence[float]) -> list[float]:

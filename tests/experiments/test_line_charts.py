@@ -95,3 +95,21 @@ def test_a_band_is_shaded_from_its_least_to_its_greatest_value():
 def test_the_same_panels_give_the_same_chart(count):
     panels = [Panel("y", "", [Line(str(n), [(1, n), (9, n)]) for n in range(count)])]
     assert to_svg(line_chart(panels)) == to_svg(line_chart(panels))
+
+
+def test_the_x_axis_may_show_something_else_than_steps():
+    line = Line("a", [(0.001, 1.0), (0.01, 2.0)])
+    (panel,) = draw(Panel("y", "", [line], x_title="learning rate"))
+    assert texts(panel)[:3] == ["0.001", "0.01", "learning rate"]
+    assert readings(panel)[0] == "y at learning rate 0.001\na: 1"
+
+
+def test_a_line_is_cut_off_where_the_range_of_the_y_axis_ends():
+    line = Line("a", [(0, 10.0), (1, 90.0)], [(5.0, 20.0), (80.0, 95.0)])
+    (panel,) = draw(Panel("y", "", [line], log_x=False, y_range=(60, 100)))
+    labels = [text for text in texts(panel) if text.isdecimal()]
+    assert {"60", "100"} <= set(labels)
+    assert "50" not in labels
+    assert panel.findall(f".//{SVG}clipPath")
+    (whole,) = draw(Panel("y", "", [line], log_x=False))
+    assert not whole.findall(f".//{SVG}clipPath")
