@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labml_nn_optim.param_groups.constructor import LearningRateDecayOptimWrapperConstructor
 from labml_nn_optim.param_groups.groups import Applied, ParamGroups, param_groups
 from labml_nn_optim.param_groups.layer_decay import LayerDecay
 from labml_nn_optim.param_groups.modifiers import (
@@ -34,6 +35,7 @@ __all__ = [
     "Depth",
     "Glob",
     "LayerDecay",
+    "LearningRateDecayOptimWrapperConstructor",
     "LrScaleByNameModifier",
     "Members",
     "ModuleType",
