@@ -126,12 +126,12 @@ def device_option() -> click.Option:
     )
 
 
-def seeds_option(help: str) -> click.Option:
+def seeds_option(help: str, default: str = "0,1,2") -> click.Option:
     """Return the option that names the seeds of several runs."""
     return click.Option(
         ["--seeds"],
         callback=_seeds,
-        default="0,1,2",
+        default=default,
         show_default=True,
         metavar="SEED,SEED,...",
         help=help,
