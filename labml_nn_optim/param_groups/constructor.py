@@ -11,7 +11,73 @@ verified_against:
 
 # The key that does nothing
 
-(prose to come)
+A configuration for fine-tuning, as mmpretrain reads it:
+
+```python
+optim_wrapper = dict(
+    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
+    constructor="LearningRateDecayOptimWrapperConstructor",
+)
+paramwise_cfg = dict(layer_decay_rate=0.75, bias_lr_mult=2.0, custom_keys={"head": dict(lr_mult=10.0)})
+```
+
+The rate falls by layers. The biases are not twice as fast, and the head is not ten times as fast: `bias_lr_mult` and
+`lr_mult` belong to the constructor that this one is made from, and this one does not read them. Nothing says so. The 10
+is even written into the group of the head, under the name `lr_mult`, where no optimizer looks.
+
+This class reads the same configuration and builds the same groups. Where mmpretrain is silent it warns. With
+`repair=True` the keys do what their names say.
+
+```python
+optimizer = LearningRateDecayOptimWrapperConstructor(optim_wrapper, paramwise_cfg)(model)
+```
+
+For new code a list of [rules](rules.py) says the same and more. This class is for configurations that exist.
+
+## The rule
+
+The learning rate of a parameter at depth $d$ of $D$ is
+
+$$\alpha_d = \alpha\, r^{D - 1 - d}$$
+
+with $r$ the `layer_decay_rate`; see [Layer-wise learning rates](layer_decay.py). Nothing else changes it.
+
+The weight decay is $\lambda$ times the multiplier of the first of these that fits:
+
+1. `custom_keys`: the longest key that is a part of the name, of equally long ones the first in the alphabet. Its
+   `decay_mult` is 1 if not given: a key that sets something else takes a bias or a normalization back into
+   the full decay. All its other entries go into the group, except `lr`.
+2. `norm_decay_mult`: weights and biases of batch, instance, group and layer normalization.
+3. `bias_decay_mult`: what is called `bias`.
+4. `flat_decay_mult`: what has one dimension.
+
+Each parameter has a group of its own, in the order of `named_parameters()`. Frozen ones have none.
+
+## What is repaired
+
+| | mmpretrain, and the default here | `repair=True` |
+|---|---|---|
+| `lr_mult` in a custom key | an entry of the group, without effect | multiplies the rate |
+| `bias_lr_mult`, `dwconv_decay_mult` | no effect; here a warning | biases outside of normalization; depthwise convolutions |
+| `bias_decay_mult` without `norm_decay_mult` | hits biases of normalization, too | leaves them out, as documented |
+| RMSNorm, norms of one's own | no normalization | [by the name of the class](depth.py#is_norm) |
+| `".cls_token"`, where that is a parameter of the root | no match; here a warning | matches: names begin with a dot, as in mmengine |
+| a custom key without a match | silent; here a warning | an error |
+| no `paramwise_cfg`, or an empty one | one plain group, no depths | a group for each parameter |
+
+Four faults are mended in any case, since they end a run or do nothing. An optimizer without `weight_decay` raised a `KeyError` as soon
+as any key was set. A parameter used twice raised torch's error about groups that overlap. `flat_decay_mult` without a
+`weight_decay` was dropped; it is an error like the other multipliers. A model without `get_layer_depth` was refused; its
+depths are found by [structure](depth.py), or by a list of patterns.
+
+`dcn_offset_lr_mult` is refused: torch has no such module. So is an entry of the wrapper such as `clip_grad`: that
+belongs to the training loop, and there is no wrapper here.
+
+## After the start
+
+mmengine's schedulers start from each group's own rate, as torch's do. With an absolute `eta_min` they end all groups at the same
+value, and the layers lose their proportions: [the chapter on layer decay](layer_decay.py) has the numbers. This
+library's [Scheduler](../schedulers/scheduler.py) scales the floor with the group.
 """
 
 from __future__ import annotations
@@ -277,3 +343,49 @@ def find_optimizer(name: Any) -> type[Optimizer]:
             + (f"; the nearest are {', '.join(near)}" if near else "")
         )
     return found
+
+
+# ## Traps
+#
+# - **A short custom key.** `"ln"` is a part of `lnorm`, and `"head"` of `blocks.3.attn.heads`. Write enough of the name, with its dots.
+# - **`layer_decay_rate` above 1** is allowed, and makes the first layers the fastest.
+# - **A group for each parameter** is slow for optimizers that work group by group: a network of 150 tensors has 150
+#   groups. [param_groups](groups.py#param_groups) merges them.
+#
+# ## Exercises
+#
+# **1.** `norm_decay_mult=0`, and a custom key `{"layers.1": dict(note=3)}`. Which decay has `layers.1.norm.weight`?
+#
+# ::: solution
+# The full one. The custom key fits first, and its `decay_mult` is 1 if not given. To keep the decay off, write
+# `dict(note=3, decay_mult=0)`, which takes it off the matrices of that layer as well.
+# :::
+#
+# **2.** Write the configuration at the head of this page with rules, so that the head really is ten times as fast.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import LayerDecay, Rule, Substring, param_groups
+#
+#
+# class Net(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.embed = nn.Linear(2, 2)
+#         self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(2, 2)) for _ in range(2)])
+#         self.head = nn.Linear(2, 2)
+#
+#
+# groups = param_groups(
+#     Net(),
+#     [LayerDecay(0.75), Rule(Substring("head"), lr_scale=10), Rule("*.bias", lr_scale=2)],
+#     lr=1e-3,
+#     weight_decay=0.05,
+#     exclude_bias_from_weight_decay=False,
+# )
+# rates = {name: group["lr"] for group in groups for name in group["param_names"]}
+# assert abs(rates["head.weight"] - 0.01) < 1e-12
+# assert abs(rates["blocks.1.0.bias"] - 0.75 * 2e-3) < 1e-12
+# ```
+# :::

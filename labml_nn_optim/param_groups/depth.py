@@ -6,9 +6,78 @@ chapter: "11.6"
 needs: [base]
 ---
 
-# Layer zero is not where it seems
+# The decay that decays nothing
 
-(prose to come)
+mmpretrain has a backbone named HiViT, whose blocks are `blocks.0`, `blocks.1` and so on. Its function that tells how
+deep a parameter is looks for `layers`. It finds none, and puts every block at the depth of the head. Set
+`layer_decay_rate=0.65` there, and all blocks train at the full rate. No error, no warning.
+
+Its function for ResNet looks for `backbone.layer`. Under any other prefix it puts all of the network at depth 0,
+which at 0.65 and eight depths is a twentieth of the rate, for the head too.
+
+A [layer-wise rate](layer_decay.py) is a power of the depth. It is as good as the depth is.
+
+## What a depth is
+
+A network is a stem, a row of blocks, and a head. The stem, with all embeddings and tokens, has depth 0. The blocks count from 1
+on. What is behind the last one has depth $D - 1$:
+
+$$d = 0,\; 1,\; \dots,\; D - 2,\; D - 1, \qquad D = \text{blocks} + 2$$
+
+Three sources can tell it. The first that is there is asked.
+
+**A list of patterns.** Each regular expression is a layer, from the stem to the head. The first that is found in a name
+decides. One with a group counts: `r"blocks\.(\d+)\."` is as many layers as there are numbers.
+
+```python
+layers = [r"embed", r"blocks\.(\d+)\.", r"norm|head"]
+```
+
+A name that no pattern matches is an error, and so is a pattern without a name.
+
+**The model.** If it, or a direct child such as `backbone`, has a method `get_layer_depth(name, prefix="")` that returns
+$d$ and $D$, it is believed, as in mmpretrain.
+
+**The structure.** Otherwise the modules are looked at.
+
+## How blocks are found
+
+A block is a module whose name ends in a number and that is made of other modules: `blocks.3` of timm, `encoder_layer_3` of
+torchvision, `h.3` of GPT-2, `layer.3` of BERT. The outermost such module counts, so that the experts inside of a block are not
+blocks.
+
+In a Swin or a ConvNeXt the outermost numbered modules are *stages*. A stage holds modules of one class in a row, itself or
+in a child named `blocks`, `layers` or `layer`, and these are the blocks. The rest of a stage, such as the layer that halves the
+resolution, joins the first block if it stands before it, and the last if behind. One that stands between two stages joins the block after
+it.
+
+What is in no block goes by its name, if it is one of the usual names of a head or of an embedding, and else by where it stands. A
+network without blocks, such as the [MNIST network](../../experiments/mnist.py), has one depth for each module with
+parameters; a normalization joins the module before it.
+
+| model | $D$ by structure | $D$ in mmpretrain |
+|---|---:|---:|
+| ViT-B/16 | 14 | 14 |
+| Swin-T | 14 | 14 |
+| ConvNeXt-T | 20 | 8 |
+| ResNet-50 | 18 | 8 |
+| the MNIST network | 4 | |
+
+This was tried on the models of torchvision and timm above, and on the names of Hugging Face's BERT, GPT-2, LLaMA, ViT, Swin, ConvNeXt and ResNet. It
+is a guess all the same. Read [the table](report.py) before you train.
+
+## Conventions
+
+- **The final normalization.** mmpretrain gives it the depth of the head, and so the full rate. timm counts it to the
+  last block. `final_norm` chooses.
+- **Coarse depths.** For ConvNeXt mmpretrain follows the code of BEiT and of ConvNeXt: stages 1 and 2 have one depth each, the nine
+  blocks of stage 3 are taken in threes, stage 4 has one. For ResNet it takes blocks in twos to sixes. So $D$ is 8 where
+  the structure has 20 or 18.
+- **Position embeddings.** mmpretrain's Swin counts `absolute_pos_embed` to the head. Here an embedding is the stem.
+- **Encoder and decoder.** Blocks of both count on, the decoder's after the encoder's.
+
+A rate belongs to a count of depths. To bring one from $D'$ to $D$ depths so that the stem keeps its scale, take
+$r^{(D' - 1) / (D - 1)}$: the 0.8 of a ConvNeXt with 8 depths is $0.8^{7/19} = 0.92$ with 20.
 """
 
 from __future__ import annotations
@@ -278,3 +347,50 @@ def is_norm(module: nn.Module) -> bool:
 def _normalizes(classes: tuple[type, ...]) -> bool:
     is_layer = any(issubclass(classes[0], kind) for kind in (nn.Linear, nn.Embedding, _ConvNd))
     return not is_layer and any("norm" in each.__name__.lower() for each in classes)
+
+
+# ## Traps
+#
+# - **A block that is not numbered.** `self.first = Block()` and `self.second = Block()` are no blocks to this code. Rename
+#   them, or give patterns.
+# - **A normalized linear layer** is not a normalization: a class made from `nn.Linear` is a layer whatever its name says.
+# - **A model inside of a model.** Of teacher and student both are found, one behind the other. Pass the one that is trained.
+# - **Heads with other names** behind the last block have the depth of the head anyway. Before it, they need one of the
+#   names `head`, `classifier`, `fc`, `lm_head`, `pooler`, `cls`, `score` or `logits`.
+#
+# ## Exercises
+#
+# **1.** A network has the parameters below. Which depth has each, and what is $D$?
+#
+# ::: solution
+# Two blocks, so $D = 4$. `norm` is behind the last block: 3, or 2 with `final_norm="last_block"`.
+#
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import ParameterTable
+#
+#
+# class Net(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.embed = nn.Embedding(5, 4)
+#         self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(4, 4)) for _ in range(2)])
+#         self.norm = nn.LayerNorm(4, bias=False)
+#         self.head = nn.Linear(4, 5, bias=False)
+#
+#
+# table = ParameterTable(Net())
+# assert table.layers().depths == [0, 1, 1, 2, 2, 3, 3]
+# assert table.layers(final_norm="last_block").depths == [0, 1, 1, 2, 2, 2, 3]
+# assert table.layers(["embed", "blocks", "norm|head"]).depths == [0, 1, 1, 1, 1, 2, 2]
+# ```
+# :::
+#
+# **2.** The rate 0.65 was tuned for a ViT-B/16 with $D = 14$. Which one gives the stem of a ViT-L/16, with 24 blocks, the same
+# scale? Is that what one wants?
+#
+# ::: solution
+# $0.65^{13 / 25} = 0.80$. It keeps the slowest part as slow. The middle of the network is then as fast as the middle of the smaller one,
+# too, since the scale is a power of the relative depth. Recipes for larger models do use larger rates; how much of that
+# is due to the depth alone is not known.
+# :::

@@ -8,7 +8,52 @@ needs: [param_groups/groups]
 
 # The bias that could not be decayed
 
-(prose to come)
+In noether a modifier names one parameter and sets its weight decay. Name a bias, and the optimizer is not built:
+
+```python
+WeightDecayByNameModifier("head.bias", 0.1)
+```
+
+The rule that biases are not decayed has spoken first, a modifier may not set what is set already, and so each modifier of a
+decay on a bias or on a normalization fails. The way out was to switch the exclusion off, for all biases.
+
+Here the same line works. What is built in gives way to what somebody wrote down, and the other biases stay as they were:
+
+```python
+groups = param_groups(
+    model,
+    [WeightDecayByNameModifier("head.bias", 0.1), LrScaleByNameModifier("head.weight", 10.0)],
+    lr=1e-3,
+    weight_decay=0.05,
+)
+```
+
+## What a modifier is
+
+It is asked about every parameter in turn, and answers with entries for its group. An empty answer means: not this one. In the
+end it says whether it has found what it looked for. A name with a typo is an error, and the message has the nearest
+names.
+
+That is a [rule](rules.py) that answers instead of being matched. So both stand in one list, and the same holds for what they
+say: scales multiply, anything else may not be set to two values. A [rule](rules.py#Rule) does all that these two modifiers do,
+and reads better; they are here for configurations that name them. A modifier of your own is of use where the answer depends on
+the parameter, such as on its shape.
+
+## Conventions
+
+| | noether | here |
+|---|---|---|
+| decay of a bias or normalization by name | `ValueError` | set |
+| two modifiers, equal values | `ValueError` | one value |
+| two scales of the learning rate | multiply | multiply |
+| the name comes twice in one walk | `ValueError` for the scale, `RuntimeError` for the decay | `ValueError` |
+| the modifier for a second model | fails: it has been used | looks anew |
+| a name that is not there | `ValueError` after the walk | the same, with the nearest names |
+| decay equal to the default | a group of its own | joins the default group |
+| frozen parameters | asked for, in a group | asked for, in no group |
+| an answer with `params` or `name` | `ValueError` | `ValueError` |
+
+The decay of `None` means 0 in both.
 """
 
 from __future__ import annotations
@@ -192,3 +237,40 @@ def from_config(
     if value is not None or given is None:
         raise ValueError(f"{field} must be given by the configuration, got {name!r} and {value!r}")
     return name.name, given
+
+
+# ## Traps
+#
+# - **The name is the whole dotted name**, without a wildcard. For more than one parameter take a rule.
+# - **A wrapped model has other names.** After `torch.compile` they begin with `_orig_mod.`, in
+#   `DistributedDataParallel` with `module.`. Build the groups from the model inside.
+# - **A tied parameter has one name,** the first. The error says which.
+#
+# ## Exercises
+#
+# **1.** Write a modifier that divides the learning rate of each matrix by the square root of its number of inputs.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import ParamGroupModifierBase, param_groups
+#
+#
+# class ByFanIn(ParamGroupModifierBase):
+#     def get_properties(self, model, name, param):
+#         return {"lr_scale": param.shape[1] ** -0.5} if param.ndim == 2 else {}
+#
+#
+# model = nn.Sequential(nn.Linear(16, 4), nn.Linear(4, 2))
+# groups = param_groups(model, [ByFanIn()], lr=1.0)
+# rates = {name: group["lr"] for group in groups for name in group["param_names"]}
+# assert rates == {"0.weight": 0.25, "0.bias": 1.0, "1.weight": 0.5, "1.bias": 1.0}
+# ```
+# :::
+#
+# **2.** Why is a modifier asked about frozen parameters, though they are in no group?
+#
+# ::: solution
+# So that it can tell a name that is not there from a parameter that is not trained. The engine then says which of the
+# two it is: a rule that matches frozen parameters only is an error of its own.
+# :::
