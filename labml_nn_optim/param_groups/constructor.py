@@ -17,8 +17,10 @@ A configuration for fine-tuning, as mmpretrain reads it:
 optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.05),
     constructor="LearningRateDecayOptimWrapperConstructor",
+    paramwise_cfg=dict(
+        layer_decay_rate=0.75, bias_lr_mult=2.0, custom_keys={"head": dict(lr_mult=10.0)}
+    ),
 )
-paramwise_cfg = dict(layer_decay_rate=0.75, bias_lr_mult=2.0, custom_keys={"head": dict(lr_mult=10.0)})
 ```
 
 The rate falls by layers. The biases are not twice as fast, and the head is not ten times as fast: `bias_lr_mult` and
@@ -29,7 +31,7 @@ This class reads the same configuration and builds the same groups. Where mmpret
 `repair=True` the keys do what their names say.
 
 ```python
-optimizer = LearningRateDecayOptimWrapperConstructor(optim_wrapper, paramwise_cfg)(model)
+optimizer = LearningRateDecayOptimWrapperConstructor(optim_wrapper)(model)
 ```
 
 For new code a list of [rules](rules.py) says the same and more. This class is for configurations that exist.
@@ -106,7 +108,7 @@ __all__ = ["LearningRateDecayOptimWrapperConstructor"]
 DECAYS = ("norm_decay_mult", "bias_decay_mult", "flat_decay_mult")
 IGNORED = ("bias_lr_mult", "dwconv_decay_mult")
 KEYS = ("layer_decay_rate", *DECAYS, "custom_keys", *IGNORED, "bypass_duplicate")
-WRAPPER_KEYS = ("optimizer", "type", "constructor")
+WRAPPER_KEYS = ("optimizer", "paramwise_cfg", "type", "constructor")
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
 
@@ -117,7 +119,7 @@ class LearningRateDecayOptimWrapperConstructor:
       The type is a class, a name of this library, or one of `torch.optim`; `"torch.optim.AdamW"` is
       torch's for sure
     - `paramwise_cfg`: `layer_decay_rate`, `norm_decay_mult`, `bias_decay_mult`, `flat_decay_mult`,
-      `custom_keys`. Without any there is one plain group
+      `custom_keys`; it may stand in `optim_wrapper_cfg` as well. Without any there is one plain group
     - `layers`, `final_norm`: how the depth is found, see [LayerDecay](layer_decay.py#LayerDecay)
     - `repair`: do what mmengine's constructor does with the keys that mmpretrain's ignores, and what the
       documentation of both says
@@ -141,6 +143,11 @@ class LearningRateDecayOptimWrapperConstructor:
         require_flag("repair", repair)
         require_keys("optim_wrapper_cfg", optim_wrapper_cfg, WRAPPER_KEYS)
         require_mapping("optimizer", optim_wrapper_cfg.get("optimizer"))
+        if paramwise_cfg is not None and optim_wrapper_cfg.get("paramwise_cfg") is not None:
+            raise ValueError(
+                f"paramwise_cfg must be given once, got {paramwise_cfg!r} besides another"
+            )
+        paramwise_cfg = optim_wrapper_cfg.get("paramwise_cfg", paramwise_cfg)
         require_keys("paramwise_cfg", {} if paramwise_cfg is None else paramwise_cfg, KEYS)
         self.optimizer_cfg = dict(optim_wrapper_cfg["optimizer"])
         self.paramwise_cfg = dict(paramwise_cfg or {})
@@ -347,7 +354,8 @@ def find_optimizer(name: Any) -> type[Optimizer]:
 
 # ## Traps
 #
-# - **A short custom key.** `"ln"` is a part of `lnorm`, and `"head"` of `blocks.3.attn.heads`. Write enough of the name, with its dots.
+# - **A short custom key.** `"fc"` is a part of `blocks.3.mlp.fc1`, and `"head"` of `blocks.3.attn.heads`. Write enough of the
+#   name, with its dots.
 # - **`layer_decay_rate` above 1** is allowed, and makes the first layers the fastest.
 # - **A group for each parameter** is slow for optimizers that work group by group: a network of 150 tensors has 150
 #   groups. [param_groups](groups.py#param_groups) merges them.

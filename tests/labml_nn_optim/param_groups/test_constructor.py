@@ -329,3 +329,12 @@ def test_the_optimizer_trains() -> None:
     loss.backward()
     optimizer.step()
     assert not torch.equal(before, model.head.weight)
+
+
+def test_the_paramwise_cfg_may_stand_in_the_configuration_of_the_wrapper() -> None:
+    paramwise = {"layer_decay_rate": 0.5}
+    cfg = {"optimizer": {"type": "SGD", "lr": 1.0}, "paramwise_cfg": paramwise}
+    optimizer = Constructor(cfg)(Classifier())
+    assert optimizer.param_groups[0]["lr"] == 0.125
+    with pytest.raises(ValueError, match="paramwise_cfg must be given once"):
+        Constructor(cfg, paramwise)
