@@ -147,7 +147,8 @@ class LearningRateDecayOptimWrapperConstructor:
             raise ValueError(
                 f"paramwise_cfg must be given once, got {paramwise_cfg!r} besides another"
             )
-        paramwise_cfg = optim_wrapper_cfg.get("paramwise_cfg", paramwise_cfg)
+        if paramwise_cfg is None:
+            paramwise_cfg = optim_wrapper_cfg.get("paramwise_cfg")
         require_keys("paramwise_cfg", {} if paramwise_cfg is None else paramwise_cfg, KEYS)
         self.optimizer_cfg = dict(optim_wrapper_cfg["optimizer"])
         self.paramwise_cfg = dict(paramwise_cfg or {})
