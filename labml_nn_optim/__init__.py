@@ -13,6 +13,9 @@ from labml_nn_optim.registry import get_optimizer, optimizer_names
 if TYPE_CHECKING:
     from labml_nn_optim.base import GenericAdaptiveOptimizer as GenericAdaptiveOptimizer
     from labml_nn_optim.configs import OptimizerConfigs as OptimizerConfigs
+    from labml_nn_optim.decays.cautious import CautiousWeightDecay as CautiousWeightDecay
+    from labml_nn_optim.decays.l1 import L1WeightDecay as L1WeightDecay
+    from labml_nn_optim.decays.start import WeightDecayToStart as WeightDecayToStart
     from labml_nn_optim.optimizers.ada_belief import AdaBelief as AdaBelief
     from labml_nn_optim.optimizers.ada_bound import AdaBound as AdaBound
     from labml_nn_optim.optimizers.adadelta import Adadelta as Adadelta
@@ -56,8 +59,10 @@ __all__ = [
     "AdamWarmup",
     "AdamWarmupCosineDecay",
     "Adamax",
+    "CautiousWeightDecay",
     "GenericAdaptiveOptimizer",
     "GradScalerFP16",
+    "L1WeightDecay",
     "LaProp",
     "NAdam",
     "NAdamW",
@@ -70,6 +75,7 @@ __all__ = [
     "Sophia",
     "StableAdamW",
     "WeightDecay",
+    "WeightDecayToStart",
     "Yogi",
     "get_optimizer",
     "optimizer_names",
@@ -77,10 +83,13 @@ __all__ = [
 
 # What is no optimizer, and the module it stands in.
 _OTHERS = {
+    "CautiousWeightDecay": "decays.cautious",
     "GenericAdaptiveOptimizer": "base",
     "GradScalerFP16": "optimizers.adam_fp16",
+    "L1WeightDecay": "decays.l1",
     "OptimizerConfigs": "configs",
     "WeightDecay": "weight_decay",
+    "WeightDecayToStart": "decays.start",
 }
 
 

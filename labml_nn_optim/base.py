@@ -56,6 +56,7 @@ and rules.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar, TypedDict, Unpack
 
@@ -67,14 +68,9 @@ from labml_nn_optim.checks import require_flag, require_fractions, require_numbe
 from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.pieces import FlatBuffers, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
-from labml_nn_optim.weight_decay import WeightDecay
+from labml_nn_optim.weight_decay import DecayInRule, WeightDecay, find_kind
 
 __all__ = ["GenericAdaptiveOptimizer", "RunOptions"]
-
-KINDS = {
-    (kind.weight_decouple, kind.absolute): kind
-    for kind in (WeightDecay(), WeightDecay(absolute=True), WeightDecay(weight_decouple=False))
-}
 
 
 class RunOptions(TypedDict, total=False):
@@ -133,7 +129,7 @@ class GenericAdaptiveOptimizer(Optimizer):
 
         Raises `TypeError` or `ValueError`, in one line, for what is not allowed.
         """
-        self.weight_decay = (
+        self.weight_decay: WeightDecay | DecayInRule = (
             weight_decay if isinstance(weight_decay, WeightDecay) else WeightDecay(weight_decay)
         )
         self.per_tensor = options.get("per_tensor", False)
@@ -141,6 +137,8 @@ class GenericAdaptiveOptimizer(Optimizer):
         self.flat = options.get("flat", False)
         hyper_parameters = {"lr": lr, "betas": betas, "eps": eps}
         self._check_options(options, hyper_parameters)
+        self._kinds: dict[str, type[WeightDecay]] = {}
+        self._take_kind(self.weight_decay)
         self._forget_plans()
         super().__init__(
             params,
@@ -173,15 +171,37 @@ class GenericAdaptiveOptimizer(Optimizer):
         if self.has_eps:
             require_number("eps", group.get("eps"))
         require_number("weight_decay", group["weight_decay"])
+        self._check_decay(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with hyper-parameters of their own; what is not given is the default."""
         if isinstance(param_group, dict):
             decay = param_group.get("weight_decay")
             if isinstance(decay, WeightDecay):
+                self._take_kind(decay)
                 param_group = param_group | decay.defaults()
             self.check_group(self.defaults | param_group)
         super().add_param_group(param_group)
+
+    # ## The decay of a group
+    #
+    # A group holds the fields of its decay and the name of the class, so that checkpoints do. Classes that
+    # were given are found here, all others among those that are defined.
+    def _take_kind(self, decay: WeightDecay) -> None:
+        kind = type(decay)
+        if self._kinds.setdefault(kind.__name__, kind) is not kind:
+            raise ValueError(f"weight_decay must be of one class {kind.__name__}, got two")
+
+    def _kind_of(self, group: Mapping[str, Any]) -> type[WeightDecay]:
+        name = group["weight_decay_kind"]
+        return self._kinds.get(name) or find_kind(name)
+
+    def _decay_of(self, group: Mapping[str, Any]) -> WeightDecay:
+        return self._kind_of(group).reader()(group)
+
+    def _check_decay(self, group: Mapping[str, Any]) -> None:
+        # A decay checks its fields when it is made.
+        replace(self._decay_of(group))
 
     # ## What a rule says
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
@@ -273,7 +293,9 @@ class GenericAdaptiveOptimizer(Optimizer):
             return
         state["step"] = torch.zeros((), dtype=torch.float32)
         home = param.detach()
-        self.init_state(state, group, home.to(working_dtype(home.dtype)))
+        working = home.to(working_dtype(home.dtype))
+        self.init_state(state, group, working)
+        self._decay_of(group).init_state(state, group, working)
 
     def _flatten(self, index: int, params: Sequence[Tensor]) -> list[FlatBuffers]:
         buffers = self._flat.get(index, [])
@@ -291,17 +313,25 @@ class GenericAdaptiveOptimizer(Optimizer):
             hyper = {key: as_number(value) for key, value in hyper.items()}
         scalars = self.scalars(hyper | cohort.own_numbers(), step)
         cohort.keep(scalars)
+        decay = self._decay_of(hyper | scalars)
         if self.compile:
-            known = {key: hyper[key] for key in self.defaults} | scalars
+            names = self.defaults | decay.defaults()
+            known = {key: hyper[key] for key in names} | scalars
             lively = frozenset(("lr", *scalars))
-            rule = type(self).step_param
-            run_compiled(rule, kind_of(self.weight_decay), known, lively, cohort.pieces)
-            return
-        hyper |= scalars
-        for piece in cohort.pieces:
-            operands = piece.load()
-            apply_rule(self.step_param, hyper, operands)
-            piece.store(operands)
+            run_compiled(type(self).step_param, type(decay), known, lively, cohort.pieces)
+        else:
+            self._run_pieces(decay, hyper | scalars, cohort)
+
+    def _run_pieces(self, decay: WeightDecay, hyper: Mapping[str, Any], cohort: Cohort) -> None:
+        in_rule = DecayInRule(decay)
+        given, self.weight_decay = self.weight_decay, in_rule
+        try:
+            for piece in cohort.pieces:
+                operands = piece.load()
+                apply_rule(self.step_param, hyper, operands, in_rule)
+                piece.store(operands)
+        finally:
+            self.weight_decay = given
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, but fill those with zeros that live in a flat buffer.
@@ -330,18 +360,42 @@ class GenericAdaptiveOptimizer(Optimizer):
         self._flat: dict[int, list[FlatBuffers]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("weight_decay", "per_tensor", "compile", "flat")
+        kept = ("weight_decay", "_kinds", "per_tensor", "compile", "flat")
         return super().__getstate__() | {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # A checkpoint of torch knows nothing of our own hyper-parameters; they keep their defaults.
+        # Called for a copy, and for a checkpoint, which brings groups and state alone. What cannot be
+        # loaded is refused before anything is taken over.
+        if "defaults" not in state:
+            self._complete_groups(state["param_groups"])
+            self._check_loaded(state["param_groups"], state["state"])
         super().__setstate__(state)
         self._forget_plans()
-        for group in self.param_groups:
-            for name, value in self.defaults.items():
-                group.setdefault(name, value)
         for own in self.state.values():
             self._complete(own)
+
+    def _complete_groups(self, loaded: Sequence[dict[str, Any]]) -> None:
+        # A checkpoint of torch knows nothing of our own hyper-parameters. Each group keeps its decay; the
+        # others get their defaults.
+        for group, present in zip(loaded, self.param_groups, strict=True):
+            decay = self._decay_of(present)
+            for name, value in (self.defaults | decay.defaults()).items():
+                group.setdefault(name, value)
+
+    def _check_loaded(
+        self, groups: Sequence[dict[str, Any]], states: Mapping[Tensor, dict[str, Any]]
+    ) -> None:
+        for group in groups:
+            self._check_decay(group)
+        owned = [(self._kind_of(group), param) for group in groups for param in group["params"]]
+        for place, (kind, param) in enumerate(owned):
+            state = states.get(param)
+            missing = [name for name in kind.state_names if state and name not in state]
+            if state and missing:
+                raise ValueError(
+                    f"state_dict must hold {missing[0]} of parameter {place}, which "
+                    f"{kind.__name__} needs, got {', '.join(state)}"
+                )
 
     def _complete(self, state: dict[str, Any]) -> None:
         # Some of torch's optimizers count no steps, or store `None` for what they do not use. State that
@@ -374,15 +428,6 @@ class GenericAdaptiveOptimizer(Optimizer):
             elif is_half and name != "step" and isinstance(value, Tensor):
                 found[name] = value.to(param.device, torch.float32, copy=True)
         return found
-
-
-def kind_of(decay: WeightDecay) -> WeightDecay:
-    """Return `decay` without its number, which the group has: a kernel serves all numbers.
-
-    A subclass stays as it is, for it may use what it likes of itself.
-    """
-    is_plain = type(decay) is WeightDecay
-    return KINDS[decay.weight_decouple, decay.absolute] if is_plain else decay
 
 
 def as_number(value: Any) -> Any:

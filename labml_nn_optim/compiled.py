@@ -48,6 +48,7 @@ from torch import Tensor
 
 from labml_nn_optim.checks import is_zero
 from labml_nn_optim.pieces import Operands, Packed, Piece
+from labml_nn_optim.weight_decay import DecayInRule, WeightDecay
 
 __all__ = ["TOGETHER", "apply_rule", "run_compiled"]
 
@@ -116,14 +117,14 @@ class Compiled(NamedTuple):
 class Bound:
     """What a compiled `step_param` sees as `self`: its decay, and nothing of any optimizer."""
 
-    def __init__(self, weight_decay: Hashable) -> None:
+    def __init__(self, weight_decay: DecayInRule) -> None:
         self.weight_decay = weight_decay
 
 
 @functools.cache
 def compile_rule(
     step_param: Callable[..., None],
-    weight_decay: Hashable,
+    decay_kind: type[WeightDecay],
     skeleton: Skeleton,
     names: tuple[str, ...],
     dtypes: tuple[torch.dtype, ...],
@@ -134,15 +135,17 @@ def compile_rule(
 
     Nothing of an optimizer is kept, so that the kernel serves the next one and no parameter is held.
     """
-    rule = Bound(weight_decay)
+    read_decay = decay_kind.reader()
 
     def kernel(
         states: list[list[Tensor]], grads: list[Tensor], params: list[Tensor], vector: Tensor
     ) -> None:
         group = fill_numbers(skeleton, vector.unbind())
+        decay = DecayInRule(read_decay(group))
+        rule = functools.partial(step_param, Bound(decay))
         for state, grad, param in zip(states, grads, params, strict=True):
             each = Operands(dict(zip(names, state, strict=True)), grad, param)
-            apply_rule(functools.partial(step_param, rule), group, each)
+            apply_rule(rule, group, each, decay)
 
     def example(size: int) -> Operands:
         tensors = [torch.zeros(size, dtype=dtype, device=device) for dtype in dtypes]
@@ -172,11 +175,22 @@ def no_guards(guards: Sequence[Any]) -> list[bool]:
 
 
 def apply_rule(
-    step_param: Callable[..., None], group: Mapping[str, Any], operands: Operands
+    step_param: Callable[..., None],
+    group: Mapping[str, Any],
+    operands: Operands,
+    decay: DecayInRule | None = None,
 ) -> None:
-    """Run the update rule once; to maximize is to descend on the negated gradient."""
+    """Run the update rule once; to maximize is to descend on the negated gradient.
+
+    `decay` is what `step_param` calls as `self.weight_decay`. Without it, the rule has one that needs
+    neither state nor a second call after the update.
+    """
     grad = operands.grad.neg() if group["maximize"] else operands.grad
+    if decay is not None:
+        decay.begin(operands.state)
     step_param(operands.state, group, grad, operands.param)
+    if decay is not None:
+        decay.finish(operands.param)
 
 
 def count_slots(value: Any) -> int:
@@ -210,7 +224,7 @@ def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 def run_compiled(
     step_param: Callable[..., None],
-    weight_decay: Hashable,
+    decay_kind: type[WeightDecay],
     group: Mapping[str, Any],
     lively: frozenset[str],
     pieces: Sequence[Piece],
@@ -227,7 +241,7 @@ def run_compiled(
         tensors = (first.grad, first.param, *first.state.values())
         compiled = compile_rule(
             step_param,
-            weight_decay,
+            decay_kind,  # type: ignore[arg-type]
             skeleton,
             tuple(first.state),
             tuple(tensor.dtype for tensor in tensors),

@@ -65,18 +65,35 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
 
 from labml_nn_optim.checks import is_zero, require_flag, require_number
 
-__all__ = ["WeightDecay"]
+__all__ = ["DecayInRule", "WeightDecay", "find_kind"]
+
+# What a field is called in a parameter group. `decoupled_weight_decay` is torch's name: a checkpoint of
+# `torch.optim.AdamW` says what it means.
+ENTRIES = {
+    "weight_decay": "weight_decay",
+    "weight_decouple": "decoupled_weight_decay",
+    "absolute": "absolute_weight_decay",
+}
+
+
+def entry_of(field: str) -> str:
+    return ENTRIES.get(field, f"weight_decay_{field}")
 
 
 @dataclass(frozen=True)
 class WeightDecay:
-    r"""A kind of weight decay, given to an optimizer as `weight_decay`.
+    r"""A kind of weight decay, given to an optimizer or to a group as `weight_decay`.
 
     - `weight_decay`: $\lambda$, at least 0
     - `weight_decouple`: a step of its own (`True`) or a term of the gradient
@@ -85,11 +102,25 @@ class WeightDecay:
     Raises `TypeError` or `ValueError` for a field of the wrong kind or out of range, and for an absolute
     decay in the gradient. An optimizer's `weight_decay=0.1` means `WeightDecay(0.1)`; a number given to
     one group changes $\lambda$ there and keeps the kind.
+
+    A subclass is a kind of its own. It may set
+
+    - `state_names`: what it stores for a parameter, by name;
+    - `after_step`: whether its decoupled form acts after the update and not before;
+    - `needs_before`: whether it then looks at the parameter from before the update.
     """
 
     weight_decay: float = 0.0
     weight_decouple: bool = True
     absolute: bool = False
+
+    state_names: ClassVar[tuple[str, ...]] = ()
+    after_step: ClassVar[bool] = False
+    needs_before: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        KINDS[cls.__name__] = cls
 
     def __post_init__(self) -> None:
         require_number("weight_decay", self.weight_decay)
@@ -101,33 +132,135 @@ class WeightDecay:
     def defaults(self) -> dict[str, Any]:
         """Return what a parameter group stores, so that groups may differ.
 
-        `decoupled_weight_decay` is torch's name: a checkpoint of `torch.optim.AdamW` says what it means.
+        That is every field, and the name of the class. A field `x` of a subclass is the entry
+        `weight_decay_x`; numbers, flags and text can be saved.
         """
-        return {
-            "weight_decay": self.weight_decay,
-            "decoupled_weight_decay": self.weight_decouple,
-            "absolute_weight_decay": self.absolute,
+        fields = {
+            entry_of(field.name): getattr(self, field.name) for field in dataclasses.fields(self)
         }
+        return fields | {"weight_decay_kind": type(self).__name__}
+
+    @classmethod
+    def reader(cls) -> Callable[[Mapping[str, Any]], WeightDecay]:
+        """Return a function from a group to the decay whose [defaults](#WeightDecay.defaults) it holds.
+
+        Fields are not checked. In a compiled kernel, which may call the function, they are tensors.
+        """
+        fields = [
+            (each.name, entry_of(each.name), each.default) for each in dataclasses.fields(cls)
+        ]
+
+        def read(group: Mapping[str, Any]) -> WeightDecay:
+            decay = object.__new__(cls)
+            for name, entry, default in fields:
+                object.__setattr__(decay, name, group.get(entry, default))
+            return decay
+
+        return read
+
+    # ## What a kind says
+    def gradient(self, param: Any, group: Mapping[str, Any]) -> Any:
+        r"""Return the gradient of the penalty for $\lambda = 1$: $\theta$, that of $\theta^2 / 2$."""
+        return param
+
+    def shrink(self, param: Any, amount: Any, group: Mapping[str, Any]) -> None:
+        r"""Decay `param` in place by `amount`, which is $\alpha\lambda$ or, if absolute, $\lambda$."""
+        param.mul_(1 - amount)
+
+    def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
+        """Put what `state_names` lists into `state`, each entry with the shape of `param`.
+
+        Called once for a parameter, when it has its first gradient. `param` is as in
+        [init_state](base.py#GenericAdaptiveOptimizer.init_state) of an optimizer.
+        """
+
+    def finish(self, before: Any, param: Any, group: Mapping[str, Any]) -> None:
+        """Decay `param` in place after its update; `before` is what it was, or `None`.
+
+        Called for a class with `after_step` if the decay is decoupled and not 0.
+        """
+        self.shrink(param, self.amount(group), group)
+
+    # ## How it is run
+    def amount(self, group: Mapping[str, Any]) -> Any:
+        r"""Return $\alpha\lambda$ or, for an absolute decay, $\lambda$."""
+        absolute = group.get("absolute_weight_decay", self.absolute)
+        weight_decay = group["weight_decay"]
+        return weight_decay if absolute else group["lr"] * weight_decay
 
     def __call__(self, param: Any, grad: Any, group: Mapping[str, Any]) -> Any:
         r"""Decay `param` in place, or return a gradient that does; `grad` itself is not changed.
 
         `param` and `grad` are tensors of one shape, or a
         [TensorList](pieces.py#TensorList) each. `group` holds
-        [defaults](#WeightDecay.defaults) and `lr`, the learning rate that this very step has: an
-        optimizer with a schedule inside puts the scheduled one there.
+        [defaults](#WeightDecay.defaults), what `state_names` lists, and `lr`, the learning rate that
+        this very step has: an optimizer with a schedule inside puts the scheduled one there.
         """
-        weight_decay = group["weight_decay"]
         # No decay costs no pass over the parameters.
-        if is_zero(weight_decay):
+        if is_zero(group["weight_decay"]):
             return grad
         # Coupled: $g + \lambda \theta$
         if not group.get("decoupled_weight_decay", self.weight_decouple):
-            return param.mul(weight_decay).add_(grad)
+            return self.gradient(param, group).mul(group["weight_decay"]).add_(grad)
         # Decoupled: $(1 - \lambda)\, \theta$ or $(1 - \alpha\lambda)\, \theta$
-        absolute = group.get("absolute_weight_decay", self.absolute)
-        param.mul_(1 - (weight_decay if absolute else group["lr"] * weight_decay))
+        self.shrink(param, self.amount(group), group)
         return grad
+
+
+KINDS: dict[str, type[WeightDecay]] = {WeightDecay.__name__: WeightDecay}
+
+
+def find_kind(name: Any) -> type[WeightDecay]:
+    """Return the class of that name; raises `ValueError` if none is defined.
+
+    Those of this course are imported if need be.
+    """
+    if name not in KINDS:
+        for path in sorted((Path(__file__).parent / "decays").glob("[a-z]*.py")):
+            importlib.import_module(f"labml_nn_optim.decays.{path.stem}")
+    if name not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise ValueError(f"weight_decay_kind must be a known class ({known}), got {name!r}")
+    return KINDS[name]
+
+
+class DecayInRule:
+    """What a rule calls as `self.weight_decay`: the decay of its group, and when it acts.
+
+    A decay that acts after the update only takes note here. It takes note of the tensor and the
+    learning rate, too, for these are the rule's choice: a rule may move a copy of the parameter, or
+    shorten its step.
+    """
+
+    def __init__(self, decay: WeightDecay) -> None:
+        self.decay = decay
+        self.own: dict[str, Any] = {}
+        self.noted: tuple[Any, Any, Mapping[str, Any]] | None = None
+
+    def begin(self, state: Mapping[str, Any]) -> None:
+        """Start a run of the rule on tensors that have this `state`."""
+        self.own = {name: state[name] for name in self.decay.state_names}
+        self.noted = None
+
+    def __call__(self, param: Any, grad: Any, group: Mapping[str, Any]) -> Any:
+        """Decay now, or take note of the parameter and return `grad`."""
+        decay = self.decay
+        group = {**group, **self.own}
+        if not (decay.after_step and decay.weight_decouple):
+            return decay(param, grad, group)
+        if not is_zero(group["weight_decay"]):
+            before = param.clone() if decay.needs_before else None
+            self.noted = before, param, group
+        return grad
+
+    def finish(self, param: Any) -> None:
+        """Decay after the rule has run, if that was noted; `param` follows a copy that the rule moved."""
+        if self.noted is None:
+            return
+        before, moved, group = self.noted
+        self.decay.finish(before, moved, group)
+        if moved is not param:
+            param.copy_(moved)
 
 
 # ## What to decay, and how much

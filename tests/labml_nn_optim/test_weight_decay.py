@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import Parameter
@@ -74,3 +78,103 @@ def test_decay_follows_the_learning_rate_that_the_step_really_has(way: str) -> N
     param.grad = torch.zeros(3)
     optimizer.step()
     torch.testing.assert_close(param.detach(), torch.full((3,), 1 - 0.01 * 0.1))
+
+
+@dataclass(frozen=True)
+class DecayToFloor(WeightDecay):
+    """Decay that leaves alone what is no larger than `floor`, if it is `on`."""
+
+    floor: float = 1.0
+    on: bool = True
+
+    def gradient(self, param: Any, group: Mapping[str, Any]) -> Any:
+        if not self.on:
+            return param.mul(0)
+        return param.sub(param.clamp_min(-self.floor).clamp_max_(self.floor))
+
+    def shrink(self, param: Any, amount: Any, group: Mapping[str, Any]) -> None:
+        param.sub_(self.gradient(param, group).mul(amount))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_fields_of_ones_own_kind_differ_between_groups(way: str) -> None:
+    def run(**options: bool) -> list[float]:
+        params = [Parameter(torch.full((3,), 4.0)) for _ in range(4)]
+        decays = [DecayToFloor(0.2, floor=2.0), DecayToFloor(0.2), DecayToFloor(0.2, on=False)]
+        groups: list[dict[str, Any]] = [{"params": [params[0]], "weight_decay": 0.1}]
+        groups += [
+            {"params": [param], "weight_decay": decay}
+            for param, decay in zip(params[1:], decays, strict=True)
+        ]
+        optimizer = Adam(groups, lr=0.5, weight_decay=DecayToFloor(floor=3.0), **options)
+        for param in params:
+            param.grad = torch.zeros(3)
+        optimizer.step()
+        return [param[0].item() for param in params]
+
+    assert run(**WAYS[way]) == pytest.approx([4 - 0.05 * 1, 4 - 0.1 * 2, 4 - 0.1 * 3, 4.0])
+
+
+def test_fields_of_ones_own_kind_are_entries_of_the_group_and_can_be_scheduled() -> None:
+    param = Parameter(torch.full((3,), 4.0))
+    optimizer = Adam([param], lr=0.5, weight_decay=DecayToFloor(0.2, floor=2.0))
+    group = optimizer.param_groups[0]
+    assert group["weight_decay_kind"] == "DecayToFloor"
+    assert (group["weight_decay_floor"], group["weight_decay_on"]) == (2.0, True)
+    group["weight_decay_floor"] = 3.0
+    param.grad = torch.zeros(3)
+    optimizer.step()
+    torch.testing.assert_close(param.detach(), torch.full((3,), 4 - 0.1 * 1))
+
+
+def test_a_kind_of_ones_own_may_store_what_it_needs() -> None:
+    class DecayOfLargest(WeightDecay):
+        state_names = ("largest",)
+
+        def init_state(self, state: Any, group: Any, param: torch.Tensor) -> None:
+            state["largest"] = param.abs()
+
+        def shrink(self, param: Any, amount: Any, group: Mapping[str, Any]) -> None:
+            param.sub_(group["largest"].mul(amount))
+
+    param = Parameter(torch.tensor([3.0, -2.0]))
+    optimizer = Adam([param], lr=0.5, weight_decay=DecayOfLargest(0.1))
+    for _ in range(2):
+        param.grad = torch.zeros(2)
+        optimizer.step()
+    torch.testing.assert_close(param.detach(), torch.tensor([3 - 2 * 0.15, -2 - 2 * 0.1]))
+
+
+def test_two_classes_of_one_name_in_one_optimizer_are_refused() -> None:
+    first = type("Mine", (WeightDecay,), {})
+    second = type("Mine", (WeightDecay,), {})
+    params = [Parameter(torch.ones(2)), Parameter(torch.ones(2))]
+    groups = [{"params": [params[0]], "weight_decay": first(0.1)}, {"params": [params[1]]}]
+    with pytest.raises(ValueError, match="weight_decay must be of one class Mine, got two"):
+        Adam(groups, weight_decay=second(0.1))
+    # Another optimizer goes on with the class that it was given.
+    optimizer = Adam(params, weight_decay=first(0.1))
+    assert type(optimizer._decay_of(optimizer.param_groups[0])) is first
+
+
+def test_the_decay_that_was_given_is_there_before_and_after_a_step() -> None:
+    decay = WeightDecay(0.1)
+    optimizer = Adam([Parameter(torch.ones(2))], weight_decay=decay)
+    train(optimizer, steps=1)
+    assert optimizer.weight_decay is decay
+
+
+class Failing(GenericAdaptiveOptimizer):
+    beta_count = 0
+    has_eps = False
+
+    def step_param(self, state: Any, group: Any, grad: Any, param: Any) -> None:
+        raise RuntimeError("a fault in the rule")
+
+
+def test_a_step_that_fails_leaves_the_decay_that_was_given() -> None:
+    decay = WeightDecay(0.1)
+    optimizer = Failing([Parameter(torch.ones(2))], weight_decay=decay)
+    with pytest.raises(RuntimeError, match="a fault in the rule"):
+        train(optimizer, steps=1)
+    assert optimizer.weight_decay is decay
