@@ -89,7 +89,8 @@ def _panel(panel: Panel) -> Part:
         strokeWidth=1.6,
         clip=cut,
     )
-    low, high = quantity("low"), {"field": "high"}
+    # Layers share the axis: a range that one of them did not know would be stretched by its values.
+    low, high = quantity("low", scale=_range(panel)), {"field": "high"}
     shades: Part = {"color": colour, "detail": kind, "opacity": 0.18, "clip": cut}
     band = marks(rows, "area", x=x, y=low, y2=high, **shades)
     bands = [band] if any(line.band for line in panel.lines) else []
@@ -109,11 +110,14 @@ def _steps(panel: Panel) -> Part:
 
 def _values(panel: Panel) -> Part:
     if not panel.log_y:
-        of_axis: Part = {"domain": panel.y_range, "nice": False} if panel.y_range else {}
-        return quantity("value", title=None, axis={"tickCount": 6}, scale=of_axis)
+        return quantity("value", title=None, axis={"tickCount": 6}, scale=_range(panel))
     grid = _powers_of_ten(value for line in panel.lines for _, value in line.points)
     scale = {"type": "log", "nice": False}
     return quantity("value", title=None, scale=scale, axis={"values": grid, "format": "~g"})
+
+
+def _range(panel: Panel) -> Part:
+    return {"domain": panel.y_range, "nice": False} if panel.y_range else {}
 
 
 def _dashes(panel: Panel) -> Part:
