@@ -14,7 +14,61 @@ needs: [param_groups/groups, param_groups/depth]
 
 # The first layers know most already
 
-(prose to come)
+A network that was trained on millions of photographs is to tell apart ten kinds of cloth. Its first layers see edges and
+textures, and cloth has these too. Its last layer is new and knows nothing. With one learning rate for all, a rate that is right for
+the head tears up the stem, while the head is still random and its gradients mean little.
+
+So give the layers different rates: the full one for the head, and less and less towards the stem.
+
+```python
+groups = param_groups(vit, [LayerDecay(0.75)], lr=1e-3, weight_decay=0.05)
+```
+
+## The rule
+
+A parameter at [depth](depth.py) $d$ of $D$ learns at
+
+$$\alpha_d = \alpha\, r^{\,D - 1 - d}$$
+
+The head has $r^0 = 1$. A ViT-B/16 has $D = 14$: its last block learns at $r$, its first at $r^{12}$, its embeddings at $r^{13}$.
+
+| $r$ | last block | block in the middle, $d = 7$ | first block | embeddings |
+|---:|---:|---:|---:|---:|
+| 0.9 | 0.90 | 0.53 | 0.28 | 0.25 |
+| 0.75 | 0.75 | 0.18 | 0.032 | 0.024 |
+| 0.65 | 0.65 | 0.075 | 0.0057 | 0.0037 |
+| 0.5 | 0.50 | 0.016 | 0.00024 | 0.00012 |
+
+At 0.5 the first half of the network is as good as frozen.
+
+## Why a power
+
+Under Adam a parameter moves by about $\alpha_d$ in a step, whatever its gradient is. In $T$ steps it can come as far as $\alpha_d T$. So
+the rates are budgets: how far each layer may leave the place where pre-training has put it. A layer's change acts on all layers behind
+it, so a change in the stem is worth more than one at the end, and the budget should shrink towards the stem. That it shrinks
+by the *same* factor at each layer is a choice with a single number to tune, and not derived from anything.
+
+Under SGD the step is $\alpha_d$ times the gradient, and gradients differ between layers by themselves. The powers come on top of
+that.
+
+Decoupled decay is $\alpha_d \lambda$, so the early layers also decay less. mmpretrain, timm and this library leave it so.
+
+## Conventions
+
+| | the head | the final normalization | who multiplies |
+|---|---|---|---|
+| here | 1 | 1, or $r$ with `final_norm="last_block"` | the group's `lr`; a scheduler keeps it |
+| mmpretrain, BEiT | 1 | 1 | the group's `lr` at the start |
+| timm | 1 | $r$ in a ViT | the scheduler: `lr_scale` is an entry of the group |
+| ULMFiT | 1 | | $r = 1/2.6$ between its layers |
+
+ULMFiT, for a language model of a few layers, called it discriminative fine-tuning. ELECTRA and BEiT brought
+it to transformers.
+
+**The floor of a schedule.** A schedule in torch or mmengine that ends at an absolute `eta_min` ends all groups at the same
+value. For $\alpha = 10^{-3}$, $r = 0.75$ and `eta_min` $= 10^{-5}$ the head falls along its cosine from 1e-3 to 1e-5, and the embeddings from
+2.4e-5 to 1e-5: at the start 42 times slower than the head, at nine tenths of the run 3.3 times, at the end the same.
+[Scheduler](../schedulers/scheduler.py) scales the floor with the group, unless it is told `absolute_floor`.
 """
 
 from __future__ import annotations
@@ -80,3 +134,64 @@ class LayerDecay:
 
     def __repr__(self) -> str:
         return f"LayerDecay({self.rate!r})"
+
+
+# ## Choosing the rate
+#
+# - 17 of mmpretrain's shipped configurations decay by layers: eight at 0.65, four at 0.7, three at 0.75, two at 0.9. The small
+#   ones belong to self-supervised pre-training, whose last layers are of little use for a new task, the large ones to supervised.
+# - The rate goes with the learning rate of the head: with a small $r$ the head may have a larger $\alpha$. Tune both, not one.
+# - It goes with the number of depths, too: see [the exchange](depth.py) of a rate between networks.
+# - `min_scale` keeps the first layers from being as good as frozen. If that is what you want, `freeze_below` saves their gradients and state.
+# - Much new data, or data of another kind: $r$ near 1. From scratch there is nothing to protect: leave it out.
+#
+# ## Traps
+#
+# - **A new head in the wrong place.** If the head is not [recognized](depth.py), all depths are off by one. Read
+#   [the table](report.py).
+# - **A scheduler in the absolute mode of another library** overwrites the group's rate. torch's start from it, and keep it.
+# - **Twice the scale.** timm's scheduler multiplies by `lr_scale` what it starts from, the group's `initial_lr`. The groups made here have the
+#   scale in `lr` already. With timm's scheduler, set `group["lr"] = group["original_lr"]` before it is made.
+# - **Warm-up.** A new head needs time more than a rate. A few hundred steps with a frozen backbone do as much for it.
+#
+# ## Exercises
+#
+# **1.** Which $r$ gives the embeddings of a ViT-B/16 a hundredth of the rate of the head?
+#
+# ::: solution
+# $r^{13} = 0.01$, so $r = 0.01^{1/13} = 0.70$.
+# :::
+#
+# **2.** Write the groups of the MNIST network at $r = 0.5$ with torch alone, and compare.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import LayerDecay, param_groups
+#
+#
+# class Net(nn.Module):
+#     def __init__(self):
+#         super().__init__()
+#         self.conv1, self.conv2 = nn.Conv2d(1, 20, 5), nn.Conv2d(20, 50, 5)
+#         self.hidden, self.output = nn.Linear(800, 500), nn.Linear(500, 10)
+#
+#
+# model = Net()
+# by_hand = {
+#     f"{name}.{own}": 1e-3 * 0.5 ** (3 - depth)
+#     for depth, (name, layer) in enumerate(model.named_children())
+#     for own, _ in layer.named_parameters()
+# }
+# groups = param_groups(model, [LayerDecay(0.5)], lr=1e-3)
+# by_rule = {name: group["lr"] for group in groups for name in group["param_names"]}
+# assert by_rule == by_hand
+# ```
+# :::
+#
+# **3.** After fine-tuning with Adam and $r = 0.75$, how much further than the embeddings has the head moved at most?
+#
+# ::: solution
+# Both have made as many steps, of about $\alpha_d$ each: $0.75^{-13} = 42$ times. That holds for a single weight that is
+# always pushed the same way. Weights that are pushed back and forth stay behind, in the head as in the stem.
+# :::
