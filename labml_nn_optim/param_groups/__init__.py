@@ -28,6 +28,7 @@ from labml_nn_optim.param_groups.selectors import (
     Substring,
     Tagged,
 )
+from labml_nn_optim.param_groups.width import WidthScaling
 
 __all__ = [
     "Applied",
@@ -55,6 +56,7 @@ __all__ = [
     "Substring",
     "Tagged",
     "WeightDecayByNameModifier",
+    "WidthScaling",
     "built_in_rules",
     "describe",
     "description",
