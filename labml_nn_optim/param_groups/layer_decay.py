@@ -151,7 +151,7 @@ class LayerDecay:
 #   [the table](report.py).
 # - **A scheduler in the absolute mode of another library** overwrites the group's rate. torch's start from it, and keep it.
 # - **Twice the scale.** timm's scheduler multiplies by `lr_scale` what it starts from, the group's `initial_lr`. The groups made here have the
-#   scale in `lr` already. With timm's scheduler, set `group["lr"] = group["original_lr"]` before it is made.
+#   scale in `lr` already. With timm's scheduler, set `group["lr"] = group.get("original_lr", group["lr"])` before it is made.
 # - **Warm-up.** A new head needs time more than a rate. A few hundred steps with a frozen backbone do as much for it.
 #
 # ## Exercises
