@@ -95,7 +95,8 @@ def test_the_loss_of_a_run_is_the_mean_of_its_last_fifth(monkeypatch):
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(100) % 10
     images = torch.randn(100, 784, generator=generator)
-    loss = train(Setting(STANDARD, 8, 8, 0.01, 0), images, labels, 3.0)
+    images[torch.arange(100), labels] += 20
+    loss = train(Setting(STANDARD, 32, 32, 0.01, 0), images, labels, 3.0)
     assert len(made) == 30
     assert loss == pytest.approx(statistics.mean(made[-6:]), rel=1e-6)
     assert loss < made[0] / 2
