@@ -68,7 +68,7 @@ from labml_nn_optim.checks import require_flag, require_fractions, require_numbe
 from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.pieces import FlatBuffers, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
-from labml_nn_optim.weight_decay import DecayInRule, WeightDecay, find_kind
+from labml_nn_optim.weight_decay import DecayInRule, WeightDecay, find_kind, reader
 
 __all__ = ["GenericAdaptiveOptimizer", "RunOptions"]
 
@@ -197,7 +197,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         return self._kinds.get(name) or find_kind(name)
 
     def _decay_of(self, group: Mapping[str, Any]) -> WeightDecay:
-        return self._kind_of(group).reader()(group)
+        return reader(self._kind_of(group))(group)
 
     def _check_decay(self, group: Mapping[str, Any]) -> None:
         # A decay checks its fields when it is made.
@@ -318,7 +318,8 @@ class GenericAdaptiveOptimizer(Optimizer):
             names = self.defaults | decay.defaults()
             known = {key: hyper[key] for key in names} | scalars
             lively = frozenset(("lr", *scalars))
-            run_compiled(type(self).step_param, type(decay), known, lively, cohort.pieces)
+            rule, read_decay = type(self).step_param, reader(type(decay))
+            run_compiled(rule, read_decay, known, lively, cohort.pieces)
         else:
             self._run_pieces(decay, hyper | scalars, cohort)
 
@@ -367,19 +368,21 @@ class GenericAdaptiveOptimizer(Optimizer):
         # Called for a copy, and for a checkpoint, which brings groups and state alone. What cannot be
         # loaded is refused before anything is taken over.
         if "defaults" not in state:
-            self._complete_groups(state["param_groups"])
+            self._keep_decays(state["param_groups"])
             self._check_loaded(state["param_groups"], state["state"])
         super().__setstate__(state)
         self._forget_plans()
+        # A checkpoint of torch knows nothing of our own hyper-parameters; they have their defaults.
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
         for own in self.state.values():
             self._complete(own)
 
-    def _complete_groups(self, loaded: Sequence[dict[str, Any]]) -> None:
-        # A checkpoint of torch knows nothing of our own hyper-parameters. Each group keeps its decay; the
-        # others get their defaults.
+    def _keep_decays(self, loaded: Sequence[dict[str, Any]]) -> None:
+        # What a checkpoint does not say of the decay stays as it is in the group.
         for group, present in zip(loaded, self.param_groups, strict=True):
-            decay = self._decay_of(present)
-            for name, value in (self.defaults | decay.defaults()).items():
+            for name, value in self._decay_of(present).defaults().items():
                 group.setdefault(name, value)
 
     def _check_loaded(

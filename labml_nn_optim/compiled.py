@@ -48,7 +48,7 @@ from torch import Tensor
 
 from labml_nn_optim.checks import is_zero
 from labml_nn_optim.pieces import Operands, Packed, Piece
-from labml_nn_optim.weight_decay import DecayInRule, WeightDecay
+from labml_nn_optim.weight_decay import DecayInRule, Reader
 
 __all__ = ["TOGETHER", "apply_rule", "run_compiled"]
 
@@ -124,7 +124,7 @@ class Bound:
 @functools.cache
 def compile_rule(
     step_param: Callable[..., None],
-    decay_kind: type[WeightDecay],
+    read_decay: Reader,
     skeleton: Skeleton,
     names: tuple[str, ...],
     dtypes: tuple[torch.dtype, ...],
@@ -135,7 +135,6 @@ def compile_rule(
 
     Nothing of an optimizer is kept, so that the kernel serves the next one and no parameter is held.
     """
-    read_decay = decay_kind.reader()
 
     def kernel(
         states: list[list[Tensor]], grads: list[Tensor], params: list[Tensor], vector: Tensor
@@ -224,7 +223,7 @@ def batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 def run_compiled(
     step_param: Callable[..., None],
-    decay_kind: type[WeightDecay],
+    read_decay: Reader,
     group: Mapping[str, Any],
     lively: frozenset[str],
     pieces: Sequence[Piece],
@@ -241,7 +240,7 @@ def run_compiled(
         tensors = (first.grad, first.param, *first.state.values())
         compiled = compile_rule(
             step_param,
-            decay_kind,  # type: ignore[arg-type]
+            read_decay,
             skeleton,
             tuple(first.state),
             tuple(tensor.dtype for tensor in tensors),

@@ -70,13 +70,13 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor
 
 from labml_nn_optim.checks import is_zero, require_flag, require_number
 
-__all__ = ["DecayInRule", "WeightDecay", "find_kind"]
+__all__ = ["DecayInRule", "Reader", "WeightDecay", "find_kind", "reader"]
 
 # What a field is called in a parameter group. `decoupled_weight_decay` is torch's name: a checkpoint of
 # `torch.optim.AdamW` says what it means.
@@ -139,24 +139,6 @@ class WeightDecay:
             entry_of(field.name): getattr(self, field.name) for field in dataclasses.fields(self)
         }
         return fields | {"weight_decay_kind": type(self).__name__}
-
-    @classmethod
-    def reader(cls) -> Callable[[Mapping[str, Any]], WeightDecay]:
-        """Return a function from a group to the decay whose [defaults](#WeightDecay.defaults) it holds.
-
-        Fields are not checked. In a compiled kernel, which may call the function, they are tensors.
-        """
-        fields = [
-            (each.name, entry_of(each.name), each.default) for each in dataclasses.fields(cls)
-        ]
-
-        def read(group: Mapping[str, Any]) -> WeightDecay:
-            decay = object.__new__(cls)
-            for name, entry, default in fields:
-                object.__setattr__(decay, name, group.get(entry, default))
-            return decay
-
-        return read
 
     # ## What a kind says
     def gradient(self, param: Any, group: Mapping[str, Any]) -> Any:
@@ -224,6 +206,32 @@ def find_kind(name: Any) -> type[WeightDecay]:
     return KINDS[name]
 
 
+Reader: TypeAlias = Callable[[Mapping[str, Any]], WeightDecay]
+READERS: dict[type[WeightDecay], Reader] = {}
+
+
+def reader(kind: type[WeightDecay]) -> Reader:
+    """Return the function that makes the decay of the class `kind` which a group describes.
+
+    It does not check the fields. A compiled kernel may call it; the decay's numbers are tensors then.
+    """
+    if kind not in READERS:
+        READERS[kind] = make_reader(kind)
+    return READERS[kind]
+
+
+def make_reader(kind: type[WeightDecay]) -> Reader:
+    fields = [(each.name, entry_of(each.name), each.default) for each in dataclasses.fields(kind)]
+
+    def read(group: Mapping[str, Any]) -> WeightDecay:
+        decay = object.__new__(kind)
+        for name, entry, default in fields:
+            object.__setattr__(decay, name, group.get(entry, default))
+        return decay
+
+    return read
+
+
 class DecayInRule:
     """What a rule calls as `self.weight_decay`: the decay of its group, and when it acts.
 
@@ -239,13 +247,15 @@ class DecayInRule:
 
     def begin(self, state: Mapping[str, Any]) -> None:
         """Start a run of the rule on tensors that have this `state`."""
-        self.own = {name: state[name] for name in self.decay.state_names}
+        if self.decay.state_names:
+            self.own = {name: state[name] for name in self.decay.state_names}
         self.noted = None
 
     def __call__(self, param: Any, grad: Any, group: Mapping[str, Any]) -> Any:
         """Decay now, or take note of the parameter and return `grad`."""
         decay = self.decay
-        group = {**group, **self.own}
+        if self.own:
+            group = {**group, **self.own}
         if not (decay.after_step and decay.weight_decouple):
             return decay(param, grad, group)
         if not is_zero(group["weight_decay"]):
