@@ -216,7 +216,9 @@ def by_structure(
     known = depths_in_blocks(names, blocks)
     placed = [row for row, depth in enumerate(known) if depth is not None]
     head = len(blocks) + 1
-    behind = {True: head if final_norm == "head" else head - 1, False: head}
+    tail = range(placed[-1] + 1, len(names))
+    # A norm behind anything else, in a pooling for instance, is not the one that ends the blocks.
+    after_norm = next((row for row in tail if not is_norm(modules[row])), len(names))
     depths: list[int] = []
     following = head
     for row in reversed(range(len(names))):
@@ -226,8 +228,10 @@ def by_structure(
                 depth = head
             elif row < placed[0] or STEM.search(names[row]):
                 depth = 0
+            elif row > placed[-1]:
+                depth = head - (final_norm == "last_block" and row < after_norm)
             else:
-                depth = behind[is_norm(modules[row])] if row > placed[-1] else following
+                depth = following
         else:
             following = depth
         depths.append(depth)
@@ -244,24 +248,31 @@ class Block(NamedTuple):
 def find_blocks(module: nn.Module, path: str = "") -> list[Block]:
     """Return the blocks of a model: the outermost numbered modules, or those inside of stages.
 
-    Where some modules of a row are stages, the others stand between stages and hold no block.
+    Where some modules of a row are stages, another one is a stage of different blocks, a block if it is made
+    of composed modules, or stands between stages and holds no block.
     """
-    found: list[Block] = []
-    numbered: list[Block] = []
+    parts: list[tuple[str, nn.Module, list[Block] | None]] = []
     for name, child in module.named_children():
         inside = f"{path}{name}."
-        if not is_unit(inside, child):
-            found += find_blocks(child, inside)
-        elif blocks := stage_blocks(child, inside):
-            found += blocks
+        if is_unit(inside, child):
+            parts.append((inside, child, stage_blocks(child, inside) or None))
         else:
-            numbered.append(Block(inside, ""))
-    return found if any(block.stage for block in found) else found + numbered
+            parts.append((inside, child, find_blocks(child, inside)))
+    staged = any(block.stage for _, _, blocks in parts for block in blocks or ())
+    found: list[Block] = []
+    for inside, child, blocks in parts:
+        if blocks is None:
+            blocks = blocks_among_stages(child, inside) if staged else [Block(inside, "")]
+        found += blocks
+    return found
 
 
 def is_unit(path: str, module: nn.Module) -> bool:
     """Whether a module is numbered, made of others, has parameters, and is neither stem, norm nor head."""
-    if not path[-2].isdigit() or not is_composed(module) or is_norm(module):
+    if not path[-2].isdigit() or not is_composed(module):
+        return False
+    # torchvision's `Conv2dNormActivation` is a layer, timm's `EvaBlockPostNorm` a block.
+    if _normalizes(type(module).__mro__) and not holds_composed(module):
         return False
     return not (STEM.search(path) or HEAD.search(path))
 
@@ -271,22 +282,36 @@ def is_composed(module: nn.Module) -> bool:
     return bool(module._modules) and has_parameters(module)
 
 
+def holds_composed(module: nn.Module) -> bool:
+    """Whether a module inside of this one is made of others that have parameters."""
+    return any(has_parameters(part) for child in module.children() for part in child.children())
+
+
 def has_parameters(module: nn.Module) -> bool:
     """Whether the module or one inside of it has a parameter."""
     return next(module.parameters(), None) is not None
 
 
-def stage_blocks(module: nn.Module, path: str) -> list[Block]:
+def blocks_among_stages(module: nn.Module, path: str) -> list[Block]:
+    """Return the blocks of a module that stands in a row with stages."""
+    if blocks := stage_blocks(module, path, alike=False):
+        return blocks
+    return [Block(path, "")] if holds_composed(module) else []
+
+
+def stage_blocks(module: nn.Module, path: str, alike: bool = True) -> list[Block]:
     """Return the blocks of a stage, none if the module is no stage.
 
-    A stage holds modules of one class in a row, itself or in a module named `blocks` or alike.
+    A stage holds modules in a row, itself or in a module named `blocks` or alike; of one class if `alike`.
     """
     rows: list[tuple[str, nn.Module]] = [("", module)] if isinstance(module, nn.Sequential) else []
     rows += [(f"{name}.", child) for name, child in module.named_children() if name in ROWS]
     for own, row in rows:
         children = {name: each for name, each in row.named_children() if has_parameters(each)}
         kinds = {type(each) for each in children.values()}
-        if len(kinds) == 1 and all(map(is_composed, children.values())):
+        if (len(kinds) == 1 or (children and not alike)) and all(
+            map(is_composed, children.values())
+        ):
             return [Block(f"{path}{own}{name}.", path) for name in children]
     return []
 
@@ -338,9 +363,10 @@ def by_modules(names: Sequence[str], modules: Sequence[nn.Module]) -> Layers:
 def is_norm(module: nn.Module) -> bool:
     """Whether a module normalizes: its class, or one that it is made from, has the word in its name.
 
-    `NormedLinear` and other layers made from a linear one, a convolution or an embedding do not count.
+    `NormedLinear` and other layers made from a linear one, a convolution or an embedding do not count, nor
+    does what has parameters in modules of its own, such as a `PreNormBlock`.
     """
-    return _normalizes(type(module).__mro__)
+    return _normalizes(type(module).__mro__) and not any(map(has_parameters, module.children()))
 
 
 @cache
