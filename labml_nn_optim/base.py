@@ -66,6 +66,7 @@ from torch.optim.optimizer import Optimizer, ParamsT
 
 from labml_nn_optim.checks import require_flag, require_fractions, require_number
 from labml_nn_optim.compiled import apply_rule, run_compiled
+from labml_nn_optim.named_state import matching_names
 from labml_nn_optim.pieces import FlatBuffers, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
 from labml_nn_optim.weight_decay import DecayInRule, WeightDecay, find_kind, reader
@@ -411,11 +412,16 @@ class GenericAdaptiveOptimizer(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a checkpoint of ours or of the same optimizer of `torch.optim`.
 
+        If both sides have the names of the parameters, and in other groups or another order, state is
+        matched [by name](named_state.py). Raises `ValueError` for what does not fit then.
+
         torch casts state to the data type of its parameter, and moves it there. For half precision that
         would destroy it, so it is taken from the checkpoint again, in float32. So are single numbers, in
         float64, which stay on the CPU.
         """
-        super().load_state_dict(state_dict)
+        with matching_names(self) as loaded:
+            super().load_state_dict(state_dict)
+        state_dict = loaded[-1]
         saved = chain.from_iterable(group["params"] for group in state_dict["param_groups"])
         params = chain.from_iterable(group["params"] for group in self.param_groups)
         for key, param in zip(saved, params, strict=True):
@@ -450,7 +456,8 @@ def as_number(value: Any) -> Any:
 # - **The step is counted for each parameter.** A layer that is unfrozen late starts at $t = 1$, with
 #   the corrections and the warm-up that belong there.
 # - **`state_dict` names parameters by position.** Two runs that build their groups in another order
-#   exchange the state of parameters of the same shape without a word.
+#   exchange the state of parameters of the same shape without a word, unless the groups hold
+#   [names](named_state.py).
 # - **Hyper-parameters live in `param_groups`.** Set `optimizer.param_groups[0]["lr"]`; an attribute
 #   `optimizer.lr` would change nothing. A value set that way is not checked.
 # - **A number for `weight_decay` is decoupled**, for every optimizer. In `torch.optim.Adam` it is not:

@@ -1,0 +1,341 @@
+r"""
+---
+title: State by name
+summary: Optimizer state finds its parameters by name, so that a checkpoint survives other groups, another order, and says precisely what does not fit.
+chapter: "11.12"
+needs: [base]
+---
+
+# Two layers exchange their momentum
+
+(prose to come)
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.optim import LBFGS
+from torch.optim.optimizer import Optimizer
+
+__all__ = [
+    "MatchedKeys",
+    "check_fit",
+    "is_regrouped",
+    "load_state_dict_by_name",
+    "match_by_name",
+    "matching_names",
+]
+
+# Which class made the state of a saved group; CompositeOptimizer writes it into its checkpoints.
+STEPPED_BY = "stepped_by"
+SHOWN = 5
+
+
+class MatchedKeys(NamedTuple):
+    """Names for which there was no match.
+
+    - `missing_keys`: parameters of the optimizer for which the checkpoint has nothing that they can use
+    - `unexpected_keys`: names in the checkpoint that the optimizer does not have
+    """
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def load_state_dict_by_name(
+    optimizer: Optimizer, state_dict: Mapping[str, Any], strict: bool = True
+) -> MatchedKeys:
+    """Load a checkpoint into an optimizer whose groups, or their order, may be others than then.
+
+    - `optimizer`: any `torch.optim.Optimizer` with `param_names` in its groups
+    - `state_dict`: of the same kind of optimizer, with `param_names`
+    - `strict`: whether every name must be on both sides
+
+    If not strict, a parameter that the checkpoint does not have keeps its present state. What the
+    groups hold comes from the checkpoint if it has the same names in the same groups and order. If not,
+    the present groups stay as they are.
+
+    Raises one `ValueError` that says everything that does not fit; nothing is loaded then.
+    """
+    found: list[MatchedKeys] = []
+
+    def match(loading: Optimizer, given: dict[str, Any]) -> dict[str, Any]:
+        matched, keys = matched_with_keys(loading, given, strict)
+        found.append(keys)
+        return matched
+
+    # After the optimizer's own hooks, which may give names that fit.
+    handle = optimizer.register_load_state_dict_pre_hook(match)
+    try:
+        optimizer.load_state_dict(dict(state_dict))
+    finally:
+        handle.remove()
+    return found[-1]
+
+
+def match_by_name(
+    optimizer: Optimizer, state_dict: Mapping[str, Any], strict: bool = True
+) -> dict[str, Any]:
+    """Return a `state_dict` with the groups of `optimizer` and each parameter's state in its place.
+
+    Neither argument is changed. The arguments, and what is raised, are those of
+    [load_state_dict_by_name](#load_state_dict_by_name).
+    """
+    return matched_with_keys(optimizer, state_dict, strict)[0]
+
+
+# ## What fits
+@dataclass
+class Misfits:
+    """What does not fit, as texts.
+
+    - `misshapen`: state that belongs to another shape
+    - `moved`: names of parameters whose state another class of optimizer made, and that class
+    """
+
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    misshapen: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+
+    def raise_if_any(self) -> None:
+        """Raise one `ValueError` if something does not fit."""
+        parts = [
+            f"it lacks {listed(self.missing)}" if self.missing else "",
+            f"the optimizer has no {listed(self.unexpected)}" if self.unexpected else "",
+            listed(self.misshapen),
+            listed([f"{name} {moved}" for name, moved in self.moved.items()]),
+        ]
+        if any(parts):
+            raise ValueError(f"state_dict must fit the optimizer: {'; '.join(filter(None, parts))}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names as a text, and how many more there are."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def with_nearest(unexpected: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return names with the nearest known one behind each that will be shown."""
+    # Comparing with all names takes milliseconds for each.
+    near = [difflib.get_close_matches(name, known, n=1) for name in unexpected[:SHOWN]]
+    shown = [
+        f"{name} (nearest: {close[0]})" if close else name
+        for name, close in zip(unexpected, near, strict=False)
+    ]
+    return shown + list(unexpected[SHOWN:])
+
+
+def other_shape(state: Mapping[str, Any], param: Tensor) -> tuple[int, ...] | None:
+    """Return the shape that `state` has, if it is not for `param`; None if it is, or has no shape.
+
+    State is for a parameter if one of its tensors has the parameter's shape, or if it has one for the rows
+    and one for the columns, as in Adafactor. The others may be anything.
+    """
+    tensors = [value for value in state.values() if isinstance(value, Tensor) and value.ndim]
+    shapes = {tuple(value.shape) for value in tensors}
+    shape = tuple(param.shape)
+    rows = {shape[:-1], (*shape[:-1], 1)}
+    columns = {(*shape[:-2], *shape[-1:]), (*shape[:-2], 1, *shape[-1:])}
+    if not shapes or shape in shapes or (param.ndim > 1 and rows & shapes and columns & shapes):
+        return None
+    return tuple(tensors[0].shape)
+
+
+def steppers(optimizer: Optimizer) -> dict[int, str]:
+    """Return the name of the class that steps each parameter, by the parameter's `id`."""
+    parts: Sequence[Optimizer] = getattr(optimizer, "optimizers", (optimizer,))
+    return {
+        id(param): type(part).__name__
+        for part in parts
+        for group in part.param_groups
+        for param in group["params"]
+    }
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A parameter and what a checkpoint has for it: the key of its state, and who made that."""
+
+    label: str
+    param: Tensor
+    key: Any
+    stepped_by: str | None
+
+
+def compare(optimizer: Optimizer, state: Mapping[Any, Any], pairs: Iterable[Pair]) -> Misfits:
+    """Return what does not fit in state that is there."""
+    misfits = Misfits()
+    now = steppers(optimizer)
+    for pair in pairs:
+        if not state.get(pair.key):
+            continue
+        own = now.get(id(pair.param))
+        if pair.stepped_by not in (None, own):
+            misfits.moved[pair.label] = f"has state of {pair.stepped_by}, and is stepped by {own}"
+            continue
+        # What L-BFGS keeps has the length of all parameters together.
+        shape = None if isinstance(optimizer, LBFGS) else other_shape(state[pair.key], pair.param)
+        if shape is not None:
+            misfits.misshapen.append(
+                f"{pair.label} has state of shape {shape} for a parameter of shape "
+                f"{tuple(pair.param.shape)}"
+            )
+    return misfits
+
+
+def check_fit(optimizer: Optimizer, state_dict: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if a checkpoint, as it stands, does not fit place by place."""
+    groups = groups_of(state_dict)
+    present = optimizer.param_groups
+    if len(groups) != len(present):
+        raise ValueError(f"state_dict must have {len(present)} parameter groups, got {len(groups)}")
+    pairs = []
+    for number, (group, saved) in enumerate(zip(present, groups, strict=True)):
+        count, keys = len(group["params"]), saved["params"]
+        if len(keys) != count:
+            raise ValueError(
+                f"group {number} of state_dict must have {count} parameters, got {len(keys)}"
+            )
+        labels = group.get("param_names") or [
+            f"parameter {place} of group {number}" for place in range(count)
+        ]
+        for label, param, key in zip(labels, group["params"], keys, strict=True):
+            pairs.append(Pair(label, param, key, saved.get(STEPPED_BY)))
+    compare(optimizer, state_dict["state"], pairs).raise_if_any()
+
+
+# ## By name
+HINT = "make the optimizer from model.named_parameters() or from param_groups(model)"
+
+
+def groups_of(state_dict: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the groups of a checkpoint; raises `ValueError` if it is none."""
+    for name in ("state", "param_groups"):
+        if name not in state_dict:
+            raise ValueError(f"state_dict must have {name}, got only {', '.join(state_dict)}")
+    groups: Sequence[Mapping[str, Any]] = state_dict["param_groups"]
+    return groups
+
+
+def names_of(groups: Sequence[Mapping[str, Any]], whose: str) -> list[list[str]]:
+    """Return the names in each group; raises `ValueError` if they are not complete."""
+    names = [group.get("param_names") for group in groups]
+    for number, (group, own) in enumerate(zip(groups, names, strict=True)):
+        if own is None:
+            raise ValueError(
+                f"{whose} must have param_names, got none in its group {number}; {HINT}"
+            )
+        if len(own) != len(group["params"]):
+            raise ValueError(
+                f"param_names in group {number} of {whose} must be {len(group['params'])}, "
+                f"got {len(own)}"
+            )
+    found = [list(own) for own in names if own is not None]
+    twice = [name for name, count in Counter(chain(*found)).items() if count > 1]
+    if twice:
+        raise ValueError(f"param_names of {whose} must differ, got {listed(twice)} more than once")
+    return found
+
+
+def is_regrouped(optimizer: Optimizer, state_dict: Mapping[str, Any]) -> bool:
+    """Whether both sides have names, and not the same ones in the same groups and order."""
+    names: list[list[Any]] = [
+        [group.get("param_names") for group in groups]
+        for groups in (optimizer.param_groups, groups_of(state_dict))
+    ]
+    if None in chain(*names):
+        return False
+    present, saved = ([list(own) for own in side] for side in names)
+    return present != saved
+
+
+def params_of(groups: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    """Yield the parameters of all groups; in a checkpoint they are the keys of the state."""
+    return chain.from_iterable(group["params"] for group in groups)
+
+
+def matched_with_keys(
+    optimizer: Optimizer, state_dict: Mapping[str, Any], strict: bool
+) -> tuple[dict[str, Any], MatchedKeys]:
+    """Return the matched `state_dict`, and the names without a match."""
+    groups, state = groups_of(state_dict), state_dict["state"]
+    present = names_of(optimizer.param_groups, "optimizer")
+    saved = names_of(groups, "state_dict")
+    if present != saved and isinstance(optimizer, LBFGS):
+        raise ValueError(
+            "state_dict must have the same param_names in the same order for LBFGS, "
+            "which keeps one state for all of them"
+        )
+    params = dict(zip(chain(*present), params_of(optimizer.param_groups), strict=True))
+    keys = dict(zip(chain(*saved), params_of(groups), strict=True))
+    makers = {
+        name: group.get(STEPPED_BY)
+        for group, own in zip(groups, saved, strict=True)
+        for name in own
+    }
+    missing = [name for name in params if name not in keys]
+    unexpected = [name for name in keys if name not in params]
+    misfits = compare(
+        optimizer,
+        state,
+        [Pair(name, params[name], keys[name], makers[name]) for name in params if name in keys],
+    )
+    lost = {*missing, *misfits.moved}
+    if strict:
+        misfits.missing = missing
+        misfits.unexpected = with_nearest(unexpected, missing or list(params))
+    else:
+        misfits.moved = {}
+    misfits.raise_if_any()
+    # As torch does it, parameters are numbered through all groups.
+    found = {
+        place: optimizer.state.get(param) if name in lost else state.get(keys[name])
+        for place, (name, param) in enumerate(params.items())
+    }
+    held = set(keys.values())
+    others = {key: state[key] for key in state if key not in held and not isinstance(key, int)}
+    return {
+        **state_dict,
+        "state": {place: own for place, own in found.items() if own is not None} | others,
+        "param_groups": renumbered(groups if present == saved else optimizer.param_groups),
+    }, MatchedKeys([name for name in params if name in lost], unexpected)
+
+
+def renumbered(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return groups whose parameters are numbers from 0 on."""
+    count = itertools.count()
+    return [
+        {key: value for key, value in group.items() if key != STEPPED_BY}
+        | {"params": list(itertools.islice(count, len(group["params"])))}
+        for group in groups
+    ]
+
+
+@contextmanager
+def matching_names(optimizer: Optimizer) -> Iterator[list[dict[str, Any]]]:
+    """Match a checkpoint that `optimizer` loads inside, if its groups are others.
+
+    Yields a list whose last element is then what was loaded.
+    """
+    loaded: list[dict[str, Any]] = []
+
+    def match(loading: Optimizer, given: dict[str, Any]) -> dict[str, Any]:
+        loaded.append(match_by_name(loading, given) if is_regrouped(loading, given) else given)
+        return loaded[-1]
+
+    handle = optimizer.register_load_state_dict_pre_hook(match)
+    try:
+        yield loaded
+    finally:
+        handle.remove()

@@ -1,0 +1,312 @@
+r"""
+---
+title: Two optimizers for one network
+summary: CompositeOptimizer steps several optimizers as one, with one list of groups and one checkpoint, as Muon needs it, which is for hidden matrices only.
+chapter: "11.11"
+needs: [param_groups/groups, named_state]
+---
+
+# Muon refuses the biases
+
+(prose to come)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import Optimizer
+
+from labml_nn_optim.named_state import (
+    STEPPED_BY,
+    check_fit,
+    is_regrouped,
+    match_by_name,
+    params_of,
+)
+from labml_nn_optim.schedulers.scheduler import group_tags
+
+__all__ = ["CompositeOptimizer", "split_by_tag"]
+
+Item = TypeVar("Item")
+
+
+def split_by_tag(
+    groups: Iterable[Mapping[str, Any]], tag: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the groups that have a tag, and the others.
+
+    They are copies that hold the same parameters, with all that rules have set in them.
+
+    Raises `ValueError` if no group has the tag.
+    """
+    having: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for group in groups:
+        (having if tag in (group_tags(dict(group)) or ()) else others).append(dict(group))
+    if not having:
+        known = sorted({tag for group in others for tag in group_tags(group) or ()})
+        raise ValueError(
+            f"tag must be that of a group, which are {', '.join(known) or 'none'}; got {tag!r}"
+        )
+    return having, others
+
+
+class CompositeOptimizer(Optimizer):
+    """Several optimizers that are stepped, scheduled and saved as one.
+
+    - `optimizers`: any `torch.optim.Optimizer` whose step needs no closure, with parameters of its own
+
+    `param_groups` holds the very groups of all, in their order; a group that is added later comes last.
+    `state` and `state_dict()` cover all. `defaults` has what all have, with the values of the first.
+
+    Raises `TypeError` or `ValueError` for what is no such list, and for a parameter that two have.
+    """
+
+    def __init__(self, optimizers: Iterable[Optimizer]) -> None:
+        parts = as_parts(optimizers)
+        first, *others = [part.defaults for part in parts]
+        self.optimizers = parts
+        self.defaults = {
+            key: value for key, value in first.items() if all(key in other for other in others)
+        }
+        self._order: list[int] = []
+        # `Optimizer.__init__` would make groups. What else it sets up, it sets up for a copy, too.
+        self.__setstate__({})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("optimizers", "defaults", "_order")}
+
+    # ## Groups and state
+    #
+    # What belongs to an optimizer is not kept here, so it cannot be out of date: an optimizer that loads a
+    # checkpoint of its own has new groups.
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The groups of all optimizers, the same objects."""
+        return self._in_order([part.param_groups for part in self.optimizers])
+
+    @property
+    def state(self) -> StateOfAll:  # type: ignore[override]
+        """What all optimizers store, by parameter."""
+        return StateOfAll(self.optimizers)
+
+    def _owners(self) -> list[int]:
+        """Return the number of the optimizer of each group."""
+        order = self._order
+        counts = [len(part.param_groups) for part in self.optimizers]
+        if any(order.count(number) > count for number, count in enumerate(counts)):
+            order.clear()
+        for number, count in enumerate(counts):
+            order += [number] * (count - order.count(number))
+        return order
+
+    def _in_order(self, parts: Iterable[Iterable[Item]]) -> list[Item]:
+        """Return what each optimizer has for its groups in the order of the groups here."""
+        rest = [iter(part) for part in parts]
+        return [next(rest[owner]) for owner in self._owners()]
+
+    def add_param_group(self, param_group: dict[str, Any], optimizer: int | None = None) -> None:
+        """Add parameters with hyper-parameters of their own.
+
+        - `optimizer`: the number of the optimizer that is to step them
+
+        Raises `ValueError` if it is not given, and for a parameter that is there already.
+        """
+        if not isinstance(optimizer, int) or optimizer not in range(len(self.optimizers)):
+            kinds = (f"{place} ({kind_of(part)})" for place, part in enumerate(self.optimizers))
+            raise ValueError(f"optimizer must be one of {', '.join(kinds)}, got {optimizer!r}")
+        params = param_group["params"]
+        if not isinstance(params, Tensor | set):
+            param_group = param_group | {"params": list(params)}
+        owners = owners_of(self.optimizers)
+        for label, param in labelled(param_group):
+            if id(param) in owners:
+                raise ValueError(
+                    f"params must be in no optimizer yet, got {label}, which {owners[id(param)]} has"
+                )
+        self.optimizers[optimizer].add_param_group(param_group)
+
+    # ## A step
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Let every optimizer make a step.
+
+        `closure`, if given, computes the loss and its gradients first, once, and the loss is returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for part in self.optimizers:
+            part.step()
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop all gradients, each optimizer in its own way."""
+        for part in self.optimizers:
+            part.zero_grad(set_to_none)
+
+    # ## One checkpoint
+    def state_dict(self) -> dict[str, Any]:
+        """Return a checkpoint of all, as of one optimizer with all groups.
+
+        A group also says which class of optimizer stepped it, in `stepped_by`.
+        """
+        for before in self._optimizer_state_dict_pre_hooks.values():
+            before(self)
+        saved = [part.state_dict() for part in self.optimizers]
+        keys: dict[tuple[int, Any], int] = {}
+        groups = []
+        for owner, group in zip(
+            self._owners(), self._in_order(each["param_groups"] for each in saved), strict=True
+        ):
+            params = [keys.setdefault((owner, key), len(keys)) for key in group["params"]]
+            maker = {STEPPED_BY: kind_of(self.optimizers[owner])}
+            groups.append(group | {"params": params} | maker)
+        # State that belongs to no parameter keeps its key, beside the number of its optimizer.
+        state = {
+            keys.get((owner, key), (owner, key)): own
+            for owner, each in enumerate(saved)
+            for key, own in each["state"].items()
+        }
+        state_dict: dict[str, Any] = {"state": state, "param_groups": groups}
+        for after in self._optimizer_state_dict_post_hooks.values():
+            changed = after(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        return state_dict
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a checkpoint of all, [by name](../named_state.py) if it has the names in other groups.
+
+        Raises `ValueError` for what does not fit. If that or an optimizer's own `load_state_dict` raises,
+        nothing is loaded.
+        """
+        state_dict = dict(state_dict)
+        for before in self._optimizer_load_state_dict_pre_hooks.values():
+            changed = before(self, state_dict)
+            state_dict = state_dict if changed is None else changed
+        if is_regrouped(self, state_dict):
+            state_dict = match_by_name(self, state_dict)
+        else:
+            check_fit(self, state_dict)
+        held = [(part.state, part.param_groups) for part in self.optimizers]
+        try:
+            for part, own in zip(self.optimizers, self._split(state_dict), strict=True):
+                part.load_state_dict(own)
+        except Exception:
+            for part, (state, groups) in zip(self.optimizers, held, strict=True):
+                part.state, part.param_groups = state, groups
+            raise
+        for after in self._optimizer_load_state_dict_post_hooks.values():
+            after(self)
+
+    def _split(self, state_dict: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return a checkpoint for each optimizer."""
+        state = state_dict["state"]
+        parts: list[dict[str, Any]] = [{"state": {}, "param_groups": []} for _ in self.optimizers]
+        for owner, group in zip(self._owners(), state_dict["param_groups"], strict=True):
+            own = {key: value for key, value in group.items() if key != STEPPED_BY}
+            parts[owner]["param_groups"].append(own)
+            for key in group["params"]:
+                if key in state:
+                    parts[owner]["state"][key] = state[key]
+        for key in state:
+            if isinstance(key, tuple):
+                parts[key[0]]["state"][key[1]] = state[key]
+        return parts
+
+
+class StateOfAll(MutableMapping[Any, Any]):
+    """The states of several optimizers as one; what is set or deleted is so in the optimizer's own."""
+
+    def __init__(self, optimizers: Sequence[Optimizer]) -> None:
+        self.optimizers = optimizers
+
+    def _home(self, key: Any) -> MutableMapping[Any, Any]:
+        for optimizer in self.optimizers:
+            if key in optimizer.state:
+                return optimizer.state
+        for optimizer in self.optimizers:
+            if any(key is param for param in params_of(optimizer.param_groups)):
+                return optimizer.state
+        raise KeyError(key)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._home(key)[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._home(key)[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._home(key)[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return chain.from_iterable(optimizer.state for optimizer in self.optimizers)
+
+    def __len__(self) -> int:
+        return sum(len(optimizer.state) for optimizer in self.optimizers)
+
+    def __contains__(self, key: Any) -> bool:
+        # Asking an optimizer's own state would make an entry.
+        return any(key in optimizer.state for optimizer in self.optimizers)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """Return what is stored for a parameter, `default` if there is nothing."""
+        for optimizer in self.optimizers:
+            if key in optimizer.state:
+                return optimizer.state[key]
+        return default
+
+
+# ## What can be put together
+def kind_of(optimizer: Optimizer) -> str:
+    """Return the name of an optimizer's class."""
+    return type(optimizer).__name__
+
+
+def as_parts(optimizers: Any) -> tuple[Optimizer, ...]:
+    """Return optimizers that can be stepped as one; raises `TypeError` or `ValueError` for others."""
+    if not isinstance(optimizers, Iterable):
+        raise TypeError(f"optimizers must be a list of optimizers, got {optimizers!r}")
+    parts = tuple(optimizers)
+    if not parts:
+        raise ValueError("optimizers must be at least one, got none")
+    for part in parts:
+        if not isinstance(part, Optimizer):
+            raise TypeError(f"optimizers must be torch.optim.Optimizer, got {part!r}")
+        if isinstance(part, CompositeOptimizer):
+            raise TypeError("optimizers must not be composite; give the optimizers in it instead")
+        closure = inspect.signature(type(part).step).parameters.get("closure")
+        if closure is not None and closure.default is inspect.Parameter.empty:
+            raise ValueError(f"optimizers must step without a closure, got {kind_of(part)}")
+    owners_of(parts)
+    return parts
+
+
+def owners_of(parts: Iterable[Optimizer]) -> dict[int, str]:
+    """Return which optimizer has each parameter; raises `ValueError` if two have the same."""
+    owners: dict[int, str] = {}
+    for place, part in enumerate(parts):
+        own = f"{place} ({kind_of(part)})"
+        for label, param in chain.from_iterable(map(labelled, part.param_groups)):
+            other = owners.setdefault(id(param), own)
+            if other != own:
+                raise ValueError(
+                    f"optimizers must have different parameters, got {label} in {other} and {own}"
+                )
+    return owners
+
+
+def labelled(group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a group, each with its name, or else its shape."""
+    params = group["params"]
+    listed = [params] if isinstance(params, Tensor) else list(params)
+    names = group.get("param_names") or [None] * len(listed)
+    for name, entry in zip(names, listed, strict=True):
+        own, param = entry if isinstance(entry, tuple) else (name, entry)
+        yield own or f"a parameter of shape {tuple(param.shape)}", param
