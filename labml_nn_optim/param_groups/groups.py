@@ -17,10 +17,11 @@ symbols:
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from labml_nn_optim.checks import require_flag, require_number
 from labml_nn_optim.param_groups.no_decay import built_in_rules
@@ -85,6 +86,7 @@ def param_groups(
     what else is not allowed. Until everything is checked, the model is not touched.
     """
     table = ParameterTable(model)
+    check_model(table)
     check_base(lr, weight_decay)
     for name, flag in (
         ("exclude_bias_from_weight_decay", exclude_bias_from_weight_decay),
@@ -100,11 +102,10 @@ def param_groups(
         exclude_bias_from_weight_decay, exclude_normalization_params_from_weight_decay
     )
     for rule in as_rules(rules):
-        listed += rule.expand(table)
-    selected = select_all(table, listed)
-    outcomes = outcomes_of(table, listed, selected)
+        listed += expanded(rule, table)
     frozen = {row for row, param in enumerate(table.params) if not param.requires_grad}
-    check_matches(table, listed, selected, frozen)
+    selected = select_all(table, listed, set() if include_frozen else frozen)
+    outcomes = outcomes_of(table, listed, selected)
     to_freeze = {row for row, outcome in enumerate(outcomes) if outcome.freeze}
     left_out = set() if include_frozen else frozen | to_freeze
     kept = [row for row in range(len(table)) if row not in left_out]
@@ -120,6 +121,15 @@ def param_groups(
     return ParamGroups(groups, applied, [table.names[row] for row in sorted(left_out)])
 
 
+def check_model(table: ParameterTable) -> None:
+    """Raise `ValueError` for a model without parameters, or with one that has no shape yet."""
+    if not len(table):
+        raise ValueError(f"model must have a parameter, got {type(table.model).__name__} without")
+    for name, param in zip(table.names, table.params, strict=True):
+        if is_lazy(param):
+            raise ValueError(f"model must have been run once, got {name}, which has no shape yet")
+
+
 def check_base(lr: Any, weight_decay: Any) -> None:
     """Raise for a base value that is not allowed."""
     if lr is not None:
@@ -130,26 +140,43 @@ def check_base(lr: Any, weight_decay: Any) -> None:
 
 def as_rules(rules: Any) -> list[RuleFamily]:
     """Return the list of rules; raises `TypeError` for what is none."""
-    if isinstance(rules, RuleFamily | str):
+    if isinstance(rules, RuleFamily | str) or not isinstance(rules, Iterable):
         raise TypeError(f"rules must be a list of rules, got {rules!r}")
     listed = list(rules)
     for rule in listed:
-        if not isinstance(rule, RuleFamily):
+        # Classes and tensors have something called `expand`, too.
+        if not isinstance(rule, RuleFamily) or isinstance(rule, type | Tensor):
             raise TypeError(f"rules must be rules or families of rules, got {rule!r}")
     return listed
 
 
+def expanded(family: RuleFamily, table: ParameterTable) -> Sequence[Rule]:
+    """Return the rules of a family; raises `TypeError` for what is none."""
+    made = family.expand(table)
+    if not isinstance(made, Sequence) or not all(isinstance(each, Rule) for each in made):
+        raise TypeError(f"expand of {family!r} must return a list of rules, got {made!r}")
+    return made
+
+
 # ## Which rule speaks of which parameter
-def select_all(table: ParameterTable, rules: Sequence[Rule]) -> list[set[int]]:
-    """Return the rows that each rule speaks of, and tag them for the rules further down."""
-    selected = []
-    for rule in rules:
-        rows = rule.select.select(table)
+def select_all(table: ParameterTable, rules: Sequence[Rule], frozen: set[int]) -> list[set[int]]:
+    """Return the rows that each rule speaks of, and tag them for the rules further down.
+
+    Raises `ValueError` if a rule that is not optional speaks of none besides those in `frozen`.
+    """
+    # A substring competes with those of rules further down as well.
+    selected = [
+        rule.select.select(table) if isinstance(rule.select, Substring) else set[int]()
+        for rule in rules
+    ]
+    leave_to_longest(rules, selected)
+    for rule, rows in zip(rules, selected, strict=True):
+        if not isinstance(rule.select, Substring):
+            rows |= rule.select.select(table)
+        check_match(table, rule, rows, frozen)
         for tag in rule.tags:
             for row in rows:
                 table.tags.setdefault(row, set()).add(tag)
-        selected.append(rows)
-    leave_to_longest(rules, selected)
     return selected
 
 
@@ -168,20 +195,15 @@ def leave_to_longest(rules: Sequence[Rule], selected: Sequence[set[int]]) -> Non
         taken |= rows[0]
 
 
-def check_matches(
-    table: ParameterTable, rules: Sequence[Rule], selected: Sequence[set[int]], frozen: set[int]
-) -> None:
+def check_match(table: ParameterTable, rule: Rule, rows: set[int], frozen: set[int]) -> None:
     """Raise `ValueError` if a rule that is not optional speaks of no parameter that is trained."""
-    for rule, rows in zip(rules, selected, strict=True):
-        if rule.optional or rows - frozen or (rows and rule.freeze):
-            continue
-        if rows:
-            raise ValueError(
-                f"{rule!r} must match a parameter that is trained, got frozen ones only"
-            )
-        if rule.select.select(table):
-            raise ValueError(f"{rule!r} must match a parameter for which no longer substring does")
-        raise ValueError(f"{rule!r} must match a parameter; {rule.select.hint(table)}")
+    if rule.optional or rows - frozen or (rows and rule.freeze):
+        return
+    if rows:
+        raise ValueError(f"{rule!r} must match a parameter that is trained, got frozen ones only")
+    if isinstance(rule.select, Substring) and rule.select.select(table):
+        raise ValueError(f"{rule!r} must match a parameter for which no longer substring does")
+    raise ValueError(f"{rule!r} must match a parameter; {rule.select.hint(table)}")
 
 
 def outcomes_of(
@@ -231,10 +253,17 @@ def build(
         {
             "params": [table.params[row] for row in rows],
             "param_names": [table.names[row] for row in rows],
-            **entries[keys[id(outcomes[rows[0]])]],
+            **with_own_tensors(entries[keys[id(outcomes[rows[0]])]]),
         }
         for rows in members.values()
     ]
+
+
+def with_own_tensors(entries: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries with tensors of their own where a scheduler fills them in place."""
+    written = {key: entries[key] for key in ("lr", "weight_decay") if key in entries}
+    tensors = {key: each.clone() for key, each in written.items() if isinstance(each, Tensor)}
+    return entries | tensors
 
 
 def entries_of(
@@ -259,24 +288,36 @@ def entries_of(
             f"weight_decay must be a number where a rule scales it, for {name}, got None"
         )
     if decay is not None:
-        entries["weight_decay"] = decay = scaled(decay, outcome.weight_decay_scale)
+        decay = scaled(in_kind(decay, weight_decay), outcome.weight_decay_scale)
+        entries["weight_decay"] = decay
         if decay != weight_decay:
-            said["weight_decay"] = decay
-            entries |= proportion(decay, weight_decay)
+            number = amount(decay)
+            said["weight_decay"] = number if in_kind(number, weight_decay) == decay else decay
+            entries |= proportion(number, 0.0 if weight_decay is None else amount(weight_decay))
     if outcome.tags:
         entries["tags"] = said["tags"] = outcome.tags
     said |= outcome.extras
     return {"name": group_name(said), **entries, **outcome.extras}
 
 
-def proportion(decay: Any, base: Any) -> dict[str, Any]:
+def in_kind(decay: WeightDecay | float, base: WeightDecay | float | None) -> WeightDecay | float:
+    """Return a decay that is a number in the kind that the base has."""
+    if isinstance(base, WeightDecay) and not isinstance(decay, WeightDecay):
+        return replace(base, weight_decay=decay)
+    return decay
+
+
+def amount(decay: WeightDecay | float) -> float:
+    """Return the number in a decay."""
+    return decay.weight_decay if isinstance(decay, WeightDecay) else decay
+
+
+def proportion(decay: float, base: float) -> dict[str, float]:
     """Return how many times the base a decay is, for a schedule of the decay, if it can be said."""
-    numbers = [
-        each.weight_decay if isinstance(each, WeightDecay) else each for each in (decay, base)
-    ]
-    if not numbers[1]:
-        return {}
-    return {"weight_decay_scale": numbers[0] / numbers[1], "original_weight_decay": numbers[1]}
+    if base:
+        return {"weight_decay_scale": decay / base, "original_weight_decay": base}
+    # Nothing is no part of any base.
+    return {} if decay else {"weight_decay_scale": 0.0}
 
 
 def group_name(said: dict[str, Any]) -> str:
@@ -301,7 +342,9 @@ def identity(entries: dict[str, Any]) -> Hashable:
 def hashable(value: Any) -> Hashable:
     """Return something that is equal where `value` is."""
     if isinstance(value, Tensor):
-        return id(value) if value.requires_grad else (value.dtype, *value.reshape(-1).tolist())
+        if value.requires_grad:
+            return id(value)
+        return value.dtype, value.device, value.shape, *value.reshape(-1).tolist()
     if isinstance(value, list | tuple):
         return tuple(map(hashable, value))
     if isinstance(value, dict):

@@ -20,7 +20,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from labml_nn_optim.checks import require_flag, require_number
-from labml_nn_optim.param_groups.selectors import ParameterTable, as_selector
+from labml_nn_optim.param_groups.selectors import ParameterTable, as_selector, require_text
 from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["Outcome", "Rule", "RuleFamily", "combine"]
@@ -113,11 +113,12 @@ class RuleFamily(Protocol):
 
 
 def as_tags(tags: str | Collection[str]) -> tuple[str, ...]:
-    """Return tags sorted; raises `TypeError` for what is no text."""
+    """Return tags sorted; raises `TypeError` for what is no text, `ValueError` for an empty one."""
+    if not isinstance(tags, Collection):
+        raise TypeError(f"tags must be a text or several, got {tags!r}")
     listed = (tags,) if isinstance(tags, str) else tuple(tags)
     for tag in listed:
-        if not isinstance(tag, str):
-            raise TypeError(f"tags must be texts, got {tag!r}")
+        require_text("tags", tag)
     return tuple(sorted(set(listed)))
 
 
