@@ -82,6 +82,7 @@ $r^{(D' - 1) / (D - 1)}$: the 0.8 of a ConvNeXt with 8 depths is $0.8^{7/19} = 0
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def find_layers(
 
     Raises `ValueError` if a parameter has no layer, or there is nothing to tell layers apart by.
     """
-    require_choice("final_norm", final_norm, FINAL_NORMS)
+    check_layers(layers, final_norm)
     if layers is not None:
         return by_patterns(names, layers)
     ask = own_depth(model)
@@ -142,20 +143,33 @@ def find_layers(
     return by_structure(model, names, modules, final_norm)
 
 
+def check_layers(layers: LayerPatterns | None, final_norm: str) -> None:
+    """Raise `TypeError` or `ValueError` for arguments of [find_layers](#find_layers) that are not allowed."""
+    require_choice("final_norm", final_norm, FINAL_NORMS)
+    if layers is not None:
+        compiled_patterns(layers)
+
+
 # ## The list says it
+def compiled_patterns(layers: LayerPatterns) -> list[re.Pattern[str]]:
+    """Return the regular expressions; raises `TypeError` or `ValueError` for what is none."""
+    is_list = isinstance(layers, Sequence) and not isinstance(layers, str)
+    if not is_list or not all(isinstance(each, str) for each in layers):
+        raise TypeError(f"layers must be a list of regular expressions, got {layers!r}")
+    if len(layers) == 0:
+        raise ValueError("layers must be at least one regular expression, got []")
+    try:
+        return [re.compile(pattern) for pattern in layers]
+    except re.error as error:
+        raise ValueError(f"layers must be regular expressions, got {layers!r}: {error}") from None
+
+
 def by_patterns(names: Sequence[str], layers: LayerPatterns) -> Layers:
     r"""Find depths by regular expressions: the first that is found in a name is its layer.
 
     One with a group, such as `r"blocks\.(\d+)\."`, stands for as many layers as there are numbers.
     """
-    if isinstance(layers, str) or not all(isinstance(each, str) for each in layers):
-        raise TypeError(f"layers must be a list of regular expressions, got {layers!r}")
-    if len(layers) == 0:
-        raise ValueError("layers must be at least one regular expression, got []")
-    try:
-        compiled = [re.compile(pattern) for pattern in layers]
-    except re.error as error:
-        raise ValueError(f"layers must be regular expressions, got {layers!r}: {error}") from None
+    compiled = compiled_patterns(layers)
     keys = [_pattern_key(name, compiled) for name in names]
     found = {key[0] for key in keys}
     for index, pattern in enumerate(layers):
@@ -168,12 +182,12 @@ def by_patterns(names: Sequence[str], layers: LayerPatterns) -> Layers:
 def _pattern_key(name: str, patterns: Sequence[re.Pattern[str]]) -> tuple[int, ...]:
     for index, pattern in enumerate(patterns):
         if match := pattern.search(name):
-            numbers = [group for group in match.groups() if group is not None]
-            if not all(number.isdecimal() for number in numbers):
+            found = [group for group in match.groups() if group is not None]
+            if not all(number.isdecimal() for number in found):
                 raise ValueError(
                     f"layers must have groups for numbers only, got {pattern.pattern!r} for {name}"
                 )
-            return (index, *map(int, numbers))
+            return (index, *map(int, found))
     raise ValueError(f"layers must match every parameter, got no match for {name}")
 
 
@@ -192,7 +206,7 @@ def own_depth(model: nn.Module) -> Callable[[str], Any] | None:
 
 def by_model(names: Sequence[str], ask: Callable[[str], Any]) -> Layers:
     """Ask the model for the depth of each parameter and the number of layers."""
-    answers = [ask(name) for name in names]
+    answers = [checked_answer(ask(name), name) for name in names]
     counts = {count for _, count in answers}
     if len(counts) != 1:
         raise ValueError(f"get_layer_depth must tell one number of layers, got {sorted(counts)}")
@@ -203,6 +217,17 @@ def by_model(names: Sequence[str], ask: Callable[[str], Any]) -> Layers:
                 f"get_layer_depth must tell a depth from 0 to {count - 1}, got {depth} for {name}"
             )
     return Layers([depth for depth, _ in answers], count)
+
+
+def checked_answer(answer: Any, name: str) -> tuple[int, int]:
+    """Return what the model said of a parameter; raises `TypeError` unless that is two whole numbers."""
+    is_pair = isinstance(answer, tuple | list) and len(answer) == 2
+    if not is_pair or not all(isinstance(each, numbers.Integral) for each in answer):
+        raise TypeError(
+            "get_layer_depth must return a depth and the number of layers, "
+            f"got {answer!r} for {name}"
+        )
+    return answer[0], answer[1]
 
 
 # ## The structure says it

@@ -75,8 +75,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labml_nn_optim.checks import require_choice, require_number
-from labml_nn_optim.param_groups.depth import FINAL_NORMS, LayerPatterns
+from labml_nn_optim.checks import require_number
+from labml_nn_optim.param_groups.depth import FINAL_NORMS, LayerPatterns, check_layers
 from labml_nn_optim.param_groups.rules import Rule
 from labml_nn_optim.param_groups.selectors import Chosen, ParameterTable
 
@@ -108,7 +108,7 @@ class LayerDecay:
         require_number("rate", rate, above=0.0)
         require_number("min_scale", min_scale, maximum=1.0)
         require_number("freeze_below", freeze_below, maximum=1.0)
-        require_choice("final_norm", final_norm, FINAL_NORMS)
+        check_layers(layers, final_norm)
         self.rate = rate
         self.layers = layers
         self.final_norm = final_norm

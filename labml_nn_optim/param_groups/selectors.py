@@ -24,7 +24,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from labml_nn_optim.checks import require_count
-from labml_nn_optim.param_groups.depth import FINAL_NORMS, LayerPatterns, Layers, find_layers
+from labml_nn_optim.param_groups.depth import (
+    FINAL_NORMS,
+    LayerPatterns,
+    Layers,
+    check_layers,
+    find_layers,
+)
 
 __all__ = [
     "Chosen",
@@ -63,6 +69,7 @@ class ParameterTable:
         self.modules: list[nn.Module] = []
         self.aliases: dict[str, str] = {}
         self.tags: dict[int, set[str]] = {}
+        self._layers: dict[tuple[tuple[str, ...] | None, str], Layers] = {}
         self._walk(model)
 
     def _walk(self, model: nn.Module) -> None:
@@ -103,18 +110,25 @@ class ParameterTable:
 
     def layers(self, layers: LayerPatterns | None = None, final_norm: str = "head") -> Layers:
         """Return the depth of each parameter, see [find_layers](depth.py#find_layers)."""
-        return find_layers(self.model, self.names, self.modules, layers, final_norm)
+        key = None if layers is None else tuple(layers), final_norm
+        if key not in self._layers:
+            self._layers[key] = find_layers(
+                self.model, self.names, self.modules, layers, final_norm
+            )
+        return self._layers[key]
 
     def where(self, test: Callable[[str], Any]) -> set[int]:
         """Return the rows whose name passes `test`."""
         return {row for row, name in enumerate(self.names) if test(name)}
 
-    def nearest(self, name: str) -> str:
-        """Return the names that are most like `name`, for an error message."""
-        if name in self.aliases:
-            return f"{name} is tied, and goes by the name {self.aliases[name]}"
-        near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.3) or self.names[:3]
-        return f"the nearest names are {', '.join(near)}" if near else "the model has no parameters"
+    def nearest(self, name: str, test: Callable[[str], Any] | None = None) -> str:
+        """Return the names that are most like `name`, or tied ones that pass `test`, for an error message."""
+        for alias, owner in self.aliases.items():
+            if alias == name or (test is not None and test(alias)):
+                return f"{alias} is tied, and goes by the name {owner}"
+        if near := difflib.get_close_matches(name, self.names, n=3, cutoff=0.3):
+            return f"the nearest names are {', '.join(near)}"
+        return f"the names are {', '.join(self.names[:3])}" + ", ..." * (len(self.names) > 3)
 
 
 class Selector:
@@ -189,6 +203,10 @@ class Other(Selector):
         """Return what `a` leaves."""
         return set(range(len(table))) - self.inner.select(table)
 
+    def hint(self, table: ParameterTable) -> str:
+        """Say that `a` leaves nothing."""
+        return f"{self.inner!r} matches all of them"
+
     def __repr__(self) -> str:
         return f"~{self.inner!r}"
 
@@ -227,11 +245,14 @@ class Glob(Selector):
 
     def select(self, table: ParameterTable) -> set[int]:
         """Return the rows whose names match."""
-        return table.where(re.compile(fnmatch.translate(self.pattern)).match)
+        return table.where(self._test())
 
     def hint(self, table: ParameterTable) -> str:
         """Name the nearest names."""
-        return table.nearest(self.pattern)
+        return table.nearest(self.pattern, self._test())
+
+    def _test(self) -> Callable[[str], Any]:
+        return re.compile(fnmatch.translate(self.pattern)).match
 
 
 @dataclass(frozen=True)
@@ -258,7 +279,7 @@ class Regex(Selector):
 
     def hint(self, table: ParameterTable) -> str:
         """Name the nearest names."""
-        return table.nearest(re.sub(r"\\(.)", r"\1", self.pattern))
+        return table.nearest(re.sub(r"\\(.)", r"\1", self.pattern), re.compile(self.pattern).search)
 
 
 @dataclass(frozen=True)
@@ -280,7 +301,7 @@ class Substring(Selector):
 
     def hint(self, table: ParameterTable) -> str:
         """Name the nearest names."""
-        return table.nearest(self.text)
+        return table.nearest(self.text, lambda name: self.text in name)
 
 
 # ## By what they are
@@ -390,6 +411,7 @@ class Depth(Bounded):
         final_norm: str = FINAL_NORMS[0],
     ) -> None:
         super().__init__(exactly, at_least=at_least, at_most=at_most)
+        check_layers(layers, final_norm)
         self.layers = layers
         self.final_norm = final_norm
 
@@ -448,6 +470,8 @@ class Members(Selector):
         for member in members:
             if not isinstance(member, nn.Module | Tensor):
                 raise TypeError(f"members must be modules or parameters, got {member!r}")
+        if not members:
+            raise ValueError("members must be at least one module or parameter, got none")
         self.members = members
 
     def select(self, table: ParameterTable) -> set[int]:
