@@ -128,16 +128,24 @@ class ParamGroupModifierBase:
         applied successfully.
         """
         self.reset()
-        rules = []
+        found: dict[int, dict[str, Any]] = {}
         for row, (name, param) in enumerate(zip(table.names, table.params, strict=True)):
             properties = self.get_properties(table.model, name, param)
             if not isinstance(properties, dict):
                 raise TypeError(f"get_properties must return a dict, got {properties!r} for {name}")
             if properties:
-                rules.append(Rule(Chosen(frozenset([row]), f"{self!r}: {name}"), **properties))
+                found[row] = properties
         if not self.was_applied_successfully():
             raise ValueError(f"{self!r} must match a parameter; {self.hint(table)}")
-        return rules
+        # One that is frozen is an error only if no other is meant.
+        optional = any(table.params[row].requires_grad for row in found)
+        return [
+            Rule(
+                Chosen(frozenset([row]), f"{self!r}: {table.names[row]}"),
+                **{"optional": optional, **properties},
+            )
+            for row, properties in found.items()
+        ]
 
     def hint(self, table: ParameterTable) -> str:
         """Say what the model has instead, when the modifier was not applied."""

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.param_groups.groups import ParamGroups
@@ -45,7 +46,7 @@ def description(groups: Optimizer | Sequence[Mapping[str, Any]]) -> str:
     Raises `TypeError` for anything else.
     """
     listed = groups.param_groups if isinstance(groups, Optimizer) else groups
-    if not (isinstance(listed, Sequence) and all(isinstance(each, Mapping) for each in listed)):
+    if not (isinstance(listed, Sequence) and all(map(is_group, listed))):
         raise TypeError(f"groups must be parameter groups or an optimizer, got {groups!r}")
     rows = [cells(number, group) for number, group in enumerate(listed)]
     total = [sum(map(size, listed)), sum(map(numbers, listed))]
@@ -54,6 +55,19 @@ def description(groups: Optimizer | Sequence[Mapping[str, Any]]) -> str:
     if isinstance(groups, ParamGroups):
         lines += remarks(groups)
     return "\n".join(lines)
+
+
+def is_group(value: Any) -> bool:
+    """Whether a value is a parameter group whose parameters can be counted and stay for others."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("params"), list | tuple | Tensor):
+        return False
+    return all(isinstance(each, Tensor) for each in tensors(value))
+
+
+def tensors(group: Mapping[str, Any]) -> list[Tensor]:
+    """Return the parameters of a group, of which there may be a single one."""
+    params = group["params"]
+    return [params] if isinstance(params, Tensor) else list(params)
 
 
 def cells(number: int, group: Mapping[str, Any]) -> list[str]:
@@ -78,19 +92,19 @@ def particulars(group: Mapping[str, Any]) -> list[str]:
 
 def examples(group: Mapping[str, Any]) -> str:
     """Return some names of a group, or shapes where names are not known."""
-    names = group.get("param_names") or [str(tuple(each.shape)) for each in group["params"]]
+    names = group.get("param_names") or [str(tuple(each.shape)) for each in tensors(group)]
     more = len(names) - EXAMPLES
     return ", ".join(names[:EXAMPLES]) + (f", and {more} more" if more > 0 else "")
 
 
 def size(group: Mapping[str, Any]) -> int:
     """Return the number of tensors of a group."""
-    return len(group["params"])
+    return len(tensors(group))
 
 
 def numbers(group: Mapping[str, Any]) -> int:
     """Return how many numbers the tensors of a group have."""
-    return sum(param.numel() for param in group["params"])
+    return sum(param.numel() for param in tensors(group))
 
 
 def shown(value: Any) -> str:
