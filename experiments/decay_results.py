@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from experiments.curves import seed_bands
 from experiments.grids import RESULTS, Grid, load_all
 from experiments.line_charts import Line, Panel
+from experiments.records import RecordError
 
 FOLDER = RESULTS / "decay"
 
@@ -33,15 +35,21 @@ Row = dict[str, Any]
 """One run: what it had of its own, and what came out."""
 
 
-def committed(wrong_labels: float = 0.0, rates: int = 1) -> Grid:
-    """Return the committed grid with this share of wrong labels and so many learning rates."""
-    (found,) = (
+def find(wrong_labels: float = 0.0, rates: int = 1, folder: Path = FOLDER) -> Grid:
+    """Return the grid with this share of wrong labels and so many learning rates.
+
+    Raises `RecordError` if there is not exactly one.
+    """
+    found = [
         grid
-        for grid in load_all(FOLDER)
+        for grid in load_all(folder)
         if grid.configuration["wrong_labels"] == wrong_labels
         and len(grid.configuration["lr"]) == rates
-    )
-    return found
+    ]
+    if len(found) != 1:
+        asked = f"a share of {wrong_labels:g} of wrong labels and {rates} learning rates"
+        raise RecordError(f"{folder}: has {len(found)} grids with {asked}, not one")
+    return found[0]
 
 
 def select(grid: Grid, kind: str, **values: float) -> list[Row]:
