@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from markupsafe import Markup
 
-from experiments import averaging_results, counterexample_results
+from experiments import averaging_results, counterexample_results, finetune_results
 from experiments.curves import to_page_svg
+from experiments.grids import Grid
 from experiments.library import LIBRARY
 from experiments.line_charts import Line, Panel, line_chart, logarithmic_steps
 from site_gen.plugins import Figure
@@ -207,6 +208,74 @@ def averages() -> Plot:
     )
 
 
+def fine_tuning() -> Plot:
+    """Return what the layers of MNIST are worth for other digits."""
+    return _rate_curves(
+        ("one rate", "head only", "from scratch"),
+        "Fine-tuned, frozen, and from scratch",
+        "With digits the layers of MNIST are worth some points at most rates, and most of it stays "
+        "when they are frozen. With inverted digits they are worth little, and frozen they harm.",
+    )
+
+
+def layer_decays() -> Plot:
+    """Return the accuracy of several layer decays over the learning rate."""
+    names = ("one rate", "layer decay 0.75", "layer decay 0.5", "layer decay 0.25")
+    return _rate_curves(
+        names,
+        "Layer decay over the learning rate",
+        "Layer decay moves the curve to larger rates; its top is little higher, or not at all.",
+    )
+
+
+def head_rules() -> Plot:
+    """Return the accuracy of rules for the head over the learning rate."""
+    return _rate_curves(
+        ("one rate", "head x 10", "head only"),
+        "Two rules for the head",
+        "A head with ten times the rate does at small rates what one rate does at larger ones. A "
+        "frozen backbone needs large rates, and fails with inverted digits.",
+    )
+
+
+def _rate_curves(names: Sequence[str], title: str, description: str) -> Plot:
+    grids = [finetune_results.find("rates", target, 50) for target in ("digits", "inverted")]
+    panels = [finetune_results.rate_panel(grid, names) for grid in grids]
+    caption = _of_seeds(grids[0], "python -m experiments.finetune")
+    return Plot(title, "fine-tuning", panels, description, caption)
+
+
+def _of_seeds(grid: Grid, command: str) -> Markup:
+    seeds = len(grid.configuration["seeds"])
+    return Markup("Medians and quartiles of {} seeds. <code>{}</code>").format(seeds, command)
+
+
+def decay_to_start() -> Plot:
+    """Return the accuracy with decay to zero and to the start."""
+    return _decay_curves(
+        ("backbone to zero", "backbone to its start"),
+        "Decay to zero and to the start",
+        "Decay to the start is never much worse than none and repairs a rate that is too large; strong "
+        "decay to zero destroys the network.",
+    )
+
+
+def bias_decay() -> Plot:
+    """Return the accuracy with decay of everything, and of weights only."""
+    return _decay_curves(
+        ("everything", "all but biases"),
+        "Decay with and without the biases",
+        "Both curves lie upon each other, also where the decay is so strong that they fall.",
+    )
+
+
+def _decay_curves(names: Sequence[str], title: str, description: str) -> Plot:
+    grid = finetune_results.find("decays", "digits", 50)
+    panels = finetune_results.panels(grid, (finetune_results.NO_DECAY, *names))
+    caption = _of_seeds(grid, "python -m experiments.finetune --study decays")
+    return Plot(title, "fine-tuning", [panels[0], panels[-1]], description, caption)
+
+
 PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "radam": [rectification],
     "noam": [noam_rates],
@@ -215,5 +284,10 @@ PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "amsgrad": [counterexample],
     "counterexample": [counterexample, random_counterexample],
     "averaging": [averages],
+    "finetune": [fine_tuning],
+    "layer_decay": [layer_decays],
+    "rules": [head_rules],
+    "start": [decay_to_start],
+    "no_decay": [bias_decay],
 }
 """The figures of a chapter, by the name of its file."""

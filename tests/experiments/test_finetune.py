@@ -1,13 +1,13 @@
 import json
-import math
 import re
 import statistics
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
-from experiments import finetune, finetune_results
+from experiments import finetune
 from experiments.cli import run_command
 from experiments.curves import to_svg
 from experiments.data import load_digits
@@ -371,3 +371,131 @@ def test_the_chart_of_decays_has_a_panel_for_each_rate_and_a_level_line_without_
     assert near(rising.points) == [(1, 1), (3, 3)]
     (kept,) = decay_panel(grid, ["a"], 0.1, "kept").lines
     assert kept.points == [(1, 50), (3, 50)]
+
+
+@pytest.mark.parametrize(
+    ("study", "target", "rows"),
+    [("rates", "digits", 420), ("rates", "inverted", 420), ("decays", "digits", 510)],
+)
+def test_the_committed_results_are_ten_seeds_of_every_setting(study, target, rows):
+    grid = find(study, target, 50)
+    assert {row["seed"] for row in grid.rows} == set(range(10))
+    expected = [(variant.name, *rest) for variant, *rest in settings(study)]
+    found = [(row["variant"], row["lr"], row["weight_decay"]) for row in grid.rows]
+    assert found == [setting for setting in expected for _ in range(10)]
+    assert len(found) == rows
+    assert grid.data["name"] == "mnist"
+    assert grid.configuration["steps"] == 100
+
+
+def test_the_committed_files_have_the_names_that_the_command_gives_them():
+    assert {path.name for path in FOLDER.glob("*.json")} == {
+        grid.file_name for grid in load_all(FOLDER)
+    }
+
+
+def tables_of_the_chapter():
+    """The cells of both tables of the chapter, a list for each row."""
+    lines = (finetune.__doc__ or "").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line[:2] == "| "]
+    first = next(index for index, row in enumerate(rows) if row[1] == "decay of")
+    return rows[1:first], rows[first + 1 :]
+
+
+def expected_row(grid, variant):
+    found = values(grid, variant, *best(grid, variant))
+    low, median, high = quartiles(found)
+    lr, _ = best(grid, variant)
+    cells = [f"{lr:g}", f"{median:.1f}", f"{low:.1f} to {high:.1f}"]
+    if variant == "one rate":
+        return [*cells, ""]
+    gained = gains(found, values(grid, "one rate", *best(grid, "one rate")))
+    ahead = sum(gain > 0 for gain in gained)
+    return [*cells, f"{statistics.median(gained):+.1f}", str(ahead)]
+
+
+def test_the_first_table_of_the_chapter_has_each_rule_at_its_best_rate():
+    first, _ = tables_of_the_chapter()
+    expected = [
+        [target, variant.name, *expected_row(find("rates", target, 50), variant.name)]
+        for target in ("digits", "inverted")
+        for variant in VARIANTS
+    ]
+    assert first == expected
+
+
+def test_the_second_table_of_the_chapter_has_the_medians_under_decay():
+    grid = find("decays", "digits", 50)
+    expected = []
+    for lr in (0.001, 0.01):
+        for name in DECAYS:
+            found = [values(grid, NO_DECAY, lr)]
+            found += [values(grid, name, lr, decay) for decay in WEIGHT_DECAYS]
+            expected.append(
+                [f"{lr:g}", name, *(f"{statistics.median(each):.1f}" for each in found)]
+            )
+    assert tables_of_the_chapter()[1] == expected
+
+
+# What the text says about the gains of one run over another: their median, and with how many seeds.
+@pytest.mark.parametrize(
+    ("one", "other", "median", "ahead"),
+    [
+        (("layer decay 0.25", 0.01), ("one rate", 0.01), 6.3, 10),
+        (("layer decay 0.25", 0.03), ("one rate", 0.03), 74.6, 10),
+        (("layer decay 0.25", 0.0003), ("one rate", 0.0003), -16.2, 0),
+        (("layer decay 0.25", 0.001), ("one rate", 0.001), -1.7, 2),
+        (("backbone to its start", 0.01, 30.0), (NO_DECAY, 0.01), 7.2, 10),
+        (("backbone to its start", 0.01, 30.0), ("one rate", 0.001), 1.3, 8),
+        (("backbone to its start", 0.01, 30.0), ("head only", 0.01), 0.7, 9),
+        (("backbone to zero", 0.001, 30.0), (NO_DECAY, 0.001), -3.9, 0),
+        (("backbone to zero", 0.01, 3.0), (NO_DECAY, 0.01), 2.7, 8),
+        (("all but biases", 0.001, 30.0), ("everything", 0.001, 30.0), -0.3, 0),
+    ],
+)
+def test_the_gains_of_the_text_are_those_of_the_results(one, other, median, ahead):
+    rates, decays = find("rates", "digits", 50), find("decays", "digits", 50)
+    named = {variant.name for variant in VARIANTS}
+    gained = gains(*(values(rates if each[0] in named else decays, *each) for each in (one, other)))
+    assert round(statistics.median(gained), 1) == median
+    assert sum(gain > 0 for gain in gained) == ahead
+
+
+def test_decay_to_the_start_does_next_to_nothing_at_the_best_rate():
+    grid = find("decays", "digits", 50)
+    free = values(grid, NO_DECAY, 0.001)
+    for decay in WEIGHT_DECAYS:
+        gained = gains(values(grid, "backbone to its start", 0.001, decay), free)
+        assert abs(statistics.median(gained)) < 0.2
+
+
+def test_biases_make_no_more_than_four_tenths_of_a_point():
+    grid = find("decays", "digits", 50)
+    for lr in DECAY_LRS:
+        for decay in WEIGHT_DECAYS:
+            runs = (values(grid, name, lr, decay) for name in ("all but biases", "everything"))
+            assert abs(statistics.median(gains(*runs))) < 0.45
+
+
+@pytest.mark.parametrize(
+    ("study", "setting", "kept"),
+    [
+        ("rates", ("one rate", 0.001), 59.0),
+        ("rates", ("layer decay 0.25", 0.01), 66.5),
+        ("rates", ("head only", 0.03), 72.2),
+        ("decays", ("backbone to its start", 0.01, 30.0), 69.5),
+        ("decays", ("backbone to zero", 0.01, 30.0), 24.1),
+    ],
+)
+def test_the_text_says_what_is_kept_of_mnist(study, setting, kept):
+    found = values(find(study, "digits", 50), *setting, column="kept")
+    assert f"{statistics.median(found):.1f}" == f"{kept}"
+
+
+def test_the_exercises_of_the_chapter_run():
+    text = Path(finetune.__file__).read_text(encoding="utf-8")
+    lines = [line.removeprefix("# ") if line != "#" else "" for line in text.splitlines()]
+    blocks = re.findall(r"^```python\n(.*?)^```", "\n".join(lines), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(compile(block, "exercise", "exec"), {})

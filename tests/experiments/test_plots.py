@@ -8,7 +8,13 @@ from experiments import pages, plots
 from experiments.plots import PLOTS
 from labml_nn_optim import RAdam, optimizer_names
 
-EXPERIMENTS = ("counterexample", "averaging")
+EXPERIMENTS = ("counterexample", "averaging", "finetune")
+PARTS = {
+    "layer_decay": "param_groups",
+    "rules": "param_groups",
+    "no_decay": "param_groups",
+    "start": "decays",
+}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -17,12 +23,13 @@ def lines(plot, panel=0):
 
 
 def test_every_plot_belongs_to_a_chapter():
-    assert set(PLOTS) <= {*optimizer_names(), *EXPERIMENTS}
+    assert set(PLOTS) <= {*optimizer_names(), *EXPERIMENTS, *PARTS}
 
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_chapter_shows_its_plots_with_a_caption_as_well_formed_html(name):
-    folder = "experiments" if name in EXPERIMENTS else "labml_nn_optim.optimizers"
+    part = f"labml_nn_optim.{PARTS.get(name, 'optimizers')}"
+    folder = "experiments" if name in EXPERIMENTS else part
     figures = list(plots.figures(f"{folder}.{name}"))
     assert len(figures) == len(PLOTS[name])
     for figure in figures:
