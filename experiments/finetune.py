@@ -26,14 +26,14 @@ column counts the seeds that have one.
 | images | rule | $\alpha$ | accuracy | quartiles | gain | seeds |
 |---|---|---:|---:|---:|---:|---:|
 | digits | from scratch | 0.001 | 79.4 | 76.6 to 81.6 | -5.5 | 0 |
-| digits | one rate | 0.001 | 85.2 | 84.0 to 86.7 | |
+| digits | one rate | 0.001 | 85.2 | 84.0 to 86.7 | | |
 | digits | head only | 0.03 | 86.9 | 83.1 to 88.2 | -1.0 | 4 |
 | digits | head x 10 | 0.001 | 87.4 | 83.9 to 88.6 | +0.2 | 6 |
 | digits | layer decay 0.75 | 0.001 | 85.4 | 84.3 to 87.2 | +0.2 | 5 |
 | digits | layer decay 0.5 | 0.003 | 86.7 | 84.5 to 88.2 | +0.6 | 8 |
 | digits | layer decay 0.25 | 0.01 | 87.1 | 83.7 to 88.5 | +1.1 | 7 |
 | inverted | from scratch | 0.003 | 78.9 | 78.0 to 80.8 | -1.0 | 3 |
-| inverted | one rate | 0.003 | 80.1 | 77.6 to 83.6 | |
+| inverted | one rate | 0.003 | 80.1 | 77.6 to 83.6 | | |
 | inverted | head only | 0.01 | 70.7 | 69.5 to 73.4 | -9.4 | 0 |
 | inverted | head x 10 | 0.001 | 77.5 | 72.8 to 80.0 | -3.1 | 0 |
 | inverted | layer decay 0.75 | 0.001 | 78.9 | 76.6 to 81.0 | -0.8 | 2 |

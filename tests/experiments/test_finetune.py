@@ -408,7 +408,7 @@ def expected_row(grid, variant):
     lr, _ = best(grid, variant)
     cells = [f"{lr:g}", f"{median:.1f}", f"{low:.1f} to {high:.1f}"]
     if variant == "one rate":
-        return [*cells, ""]
+        return [*cells, "", ""]
     gained = gains(found, values(grid, "one rate", *best(grid, "one rate")))
     ahead = sum(gain > 0 for gain in gained)
     return [*cells, f"{statistics.median(gained):+.1f}", str(ahead)]
