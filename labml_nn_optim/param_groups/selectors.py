@@ -6,9 +6,85 @@ chapter: "11.1"
 needs: [weight_decay]
 ---
 
-# Which ones?
+# The word `norm` finds nothing
 
-(prose to come)
+A recipe keeps normalization out of weight decay. It looks for `norm` in the names. How many tensors belong to a
+normalization, and how many of them the word finds:
+
+| model | in a normalization | found by `norm` |
+|---|---:|---:|
+| ViT-B/16 of timm | 50 | 50 |
+| ViT-B/16 of torchvision | 50 | **0** |
+| Swin-T of torchvision | 58 | 56 |
+| ConvNeXt-T of timm | 46 | 38 |
+| ConvNeXt-T of torchvision | 46 | **0** |
+| ResNet-50 of either | 106 | **0** |
+
+The first two are the same network. torchvision calls its normalizations `ln_1` and `ln_2`, a ResNet has `bn1`, and in a
+`Sequential` they have a number: `features.0.2`. The recipe runs on all six, and decays what it wanted to spare.
+
+A name is what somebody typed. Sometimes it is what you mean: this head, that token. Often you mean something else: all
+normalizations, all matrices, the first four layers. Then select by that.
+
+```python
+norms = ModuleType(nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
+matrices = Ndim(2)
+early = Depth(at_most=3)
+token = Name("cls_token")
+```
+
+## How names go wrong
+
+- **Too much.** `norm` is also in `normal_head`. `bias` is in `relative_position_bias_table`, a matrix, of which a Swin-T has
+  twelve. `fc` means the head of a ResNet; in timm's ViT-B/16 it finds 48 tensors inside the blocks.
+- **Too little.** `*.bias` does not match `bias`, the name where the model is one layer. torch's attention has an
+  `in_proj_bias`, which no pattern for `.bias` finds.
+- **`*` crosses dots.** `blocks.*.weight` finds `blocks.0.mlp.fc1.weight`, and `blocks.1*` finds the blocks 1, 10 and 11.
+  `blocks.1.*` is block 1.
+- **`.` in a regular expression** is any character: `Regex("blocks.1")` finds block 10, and needs to be `r"blocks\.1\."`.
+- **A new name.** The next release of a model calls `fc` what was `head`. A pattern for the old name finds nothing. Here that is
+  [an error](groups.py); in most code it is silence.
+
+## A selector is a set
+
+Number the $n$ parameters of a model in the order of `named_parameters()`. A selector stands for a set of these numbers,
+$S \subseteq \{0, \dots, n - 1\}$, and combining selectors is combining sets:
+
+| written | set | that is |
+|---|---|---|
+| `a & b` | $S_a \cap S_b$ | both |
+| `a \| b` | $S_a \cup S_b$ | one of them, or both |
+| `~a` | $\{0, \dots, n - 1\} \setminus S_a$ | all others |
+
+So a sentence becomes an expression. The matrices of linear layers in the first four layers, but for the attention:
+
+```python
+Depth(at_most=3) & ModuleType(nn.Linear) & Ndim(2) & ~Glob("*.attn.*")
+```
+
+A text in the place of a selector is a [Glob](#Glob), a module or a parameter stands for itself.
+
+## Why not a test of one parameter?
+
+noether's modifiers and timm's lists look at one name at a time. A selector here gets the whole model, as a
+[table](#ParameterTable) of three columns: names, tensors, and the modules that they belong to. There are two reasons.
+
+Some things cannot be seen on one parameter. Which layer is the last depends on all others. So does which matrix is the
+largest, and whether two names stand for one tensor.
+
+And it is fast. The model is walked once, whatever the number of rules; a pattern is compiled once; combining two
+selections of thousands is one operation on sets. A glob over 10,000 names takes half as long as
+`fnmatch` called for each.
+
+## Conventions
+
+| | a text is | it has to match |
+|---|---|---|
+| here | a glob | the whole name |
+| noether | a name | the whole name |
+| timm, `no_weight_decay()` | a glob | the whole name |
+| mmpretrain, mmengine, `custom_keys` | a text | any part; the longest wins |
+| Cerebras' model zoo, tags | a glob | any end of the name: `weight` matches `a.weight` |
 """
 
 from __future__ import annotations
@@ -53,11 +129,15 @@ __all__ = [
 class ParameterTable:
     """The parameters of a model as columns, in the order of `named_parameters()`.
 
+    A row is a parameter, and selectors return sets of row numbers. Frozen parameters are in it, too.
+
     - `names`: full dotted names; a parameter with several has its first one
     - `params`: the tensors
     - `modules`: the module that each belongs to
     - `aliases`: the other names of tied parameters, and the name in `names` of each
     - `tags`: what rules have tagged so far, by row
+
+    Raises `TypeError` for what is no module.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -132,7 +212,10 @@ class ParameterTable:
 
 
 class Selector:
-    """Chooses parameters of a model. `a & b`, `a | b` and `~a` are what they are for sets."""
+    """Chooses parameters of a model. `a & b`, `a | b` and `~a` are what they are for sets.
+
+    A subclass has [select](#Selector.select), and [hint](#Selector.hint) if it can say more about its miss than some names.
+    """
 
     def select(self, table: ParameterTable) -> set[int]:
         """Return the rows of `table` that are chosen."""
@@ -306,7 +389,7 @@ class Substring(Selector):
 
 # ## By what they are
 class ModuleType(Selector):
-    """Parameters that belong directly to a module of one of some types.
+    """Parameters that belong directly to a module of one of some types, or of a subclass.
 
     - `inside`: also those of the modules inside of it
     """
@@ -427,7 +510,7 @@ class Depth(Bounded):
 
 @dataclass(frozen=True)
 class Predicate(Selector):
-    """Parameters for which `test(name, param)` is true."""
+    """Parameters for which `test(name, param)` is true, with the full name and the tensor."""
 
     test: Callable[[str, Tensor], Any]
 
@@ -443,7 +526,7 @@ class Predicate(Selector):
 
 @dataclass(frozen=True)
 class Tagged(Selector):
-    """Parameters that a rule further up has given a tag."""
+    """Parameters that a [rule](rules.py) further up in the list has given a tag."""
 
     tag: str
 
@@ -534,3 +617,93 @@ def require_text(name: str, value: Any) -> None:
 def shape_of(param: Tensor) -> str:
     """Say what a parameter without a name is."""
     return f"a parameter of shape {tuple(param.shape)}"
+
+
+# ## Choosing a selector
+#
+# - **The thing itself**, where you have it: `Rule(model.head, lr_scale=10)`. A renamed layer ends the program in this very line.
+# - `ModuleType` for a kind of layer: embeddings, normalizations. It means what belongs to the layer directly; with `inside=True` all
+#   that is below, so `ModuleType(Block, inside=True)` is all blocks.
+# - `Ndim` where the shape decides: matrices for Muon, vectors for no decay.
+# - `Depth` for early and late. Read [how it is found](depth.py) first.
+# - `Glob` for a part of the network by its place, `Name` for one parameter. `Regex` if a glob cannot say it: `r"blocks\.([0-3])\."`.
+# - `Tagged` to say once what a part is, and use it in several rules and in [schedules](../../docs_src/tags.md).
+# - `Predicate` for the rest: `Predicate(lambda name, param: param.numel() > 1_000_000)`.
+# - `Substring` for recipes from mmpretrain. It is the only one that does not combine: see the traps of [rules](rules.py).
+#
+# ## Traps
+#
+# - **A typo inside of `|`.** `Glob("conv*") | Glob("hiden.*")` matches, by its first half, and nobody misses the second. Two rules
+#   find it. `~Glob("hiden.*")` is worse: it is everything.
+# - **A layer has a bias.** `ModuleType(nn.Linear)` takes weights and biases. `& Ndim(2)` leaves the matrices.
+# - **Matrices outside of linear layers.** torch's attention keeps its `in_proj_weight` itself. In torchvision's ViT-B/16
+#   `ModuleType(nn.Linear)` misses twelve of the 49 matrices that way.
+# - **Tied weights have one name**, the first. If `lm_head.weight` is `wte.weight`, no pattern finds `lm_head`, and `ModuleType(nn.Linear)` does
+#   not find the tensor. The message of the error says whose name it is.
+# - **Wrappers change names.** `torch.compile` puts `_orig_mod.` before each, `DistributedDataParallel` puts `module.`. Build groups
+#   from the model inside: the tensors are the same.
+#
+# ## Exercises
+#
+# **1.** Twelve blocks are named `blocks.0` to `blocks.11`. Which do `blocks.1*`, `blocks.1.*` and `blocks.?.*` choose?
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import Glob, ParameterTable
+#
+# model = nn.ModuleDict({"blocks": nn.ModuleList(nn.LayerNorm(2) for _ in range(12))})
+# table = ParameterTable(model)
+#
+#
+# def blocks(pattern):
+#     return sorted({int(table.names[row].split(".")[1]) for row in Glob(pattern).select(table)})
+#
+#
+# assert blocks("blocks.1*") == [1, 10, 11]
+# assert blocks("blocks.1.*") == [1]
+# assert blocks("blocks.?.*") == list(range(10))
+# ```
+# :::
+#
+# **2.** Write a selector for the $k$ largest parameters. Why can a `Predicate` not do it?
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import Ndim, ParameterTable, Selector
+#
+#
+# class Largest(Selector):
+#     def __init__(self, count):
+#         self.count = count
+#
+#     def select(self, table):
+#         rows = sorted(range(len(table)), key=lambda row: table.params[row].numel())
+#         return set(rows[-self.count :])
+#
+#
+# model = nn.Sequential(nn.Linear(4, 9), nn.Linear(9, 8), nn.Linear(8, 2))
+# table = ParameterTable(model)
+# assert {table.names[row] for row in Largest(2).select(table)} == {"0.weight", "1.weight"}
+# assert {table.names[row] for row in (Ndim(2) & ~Largest(2)).select(table)} == {"2.weight"}
+# ```
+# A predicate sees one parameter, and whether that is among the largest depends on the others.
+# :::
+#
+# **3.** A class `Block` holds an attention, two normalizations and two linear layers. Select the normalizations inside of blocks, but not the one
+# behind the last block, without a name.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import ModuleType, ParameterTable
+#
+# layer = nn.TransformerEncoderLayer(8, 2, 16)
+# model = nn.TransformerEncoder(layer, 3, norm=nn.LayerNorm(8), enable_nested_tensor=False)
+# inner = ModuleType(nn.LayerNorm) & ModuleType(nn.TransformerEncoderLayer, inside=True)
+# table = ParameterTable(model)
+# assert len(inner.select(table)) == 3 * 2 * 2
+# assert table.rows["norm.weight"] not in inner.select(table)
+# ```
+# :::
