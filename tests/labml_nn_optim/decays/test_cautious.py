@@ -10,6 +10,7 @@ from torch.nn import Parameter
 
 from labml_nn_optim import SGD, Adam, AdamFP16, AdamW, CautiousWeightDecay, StableAdamW, WeightDecay
 from labml_nn_optim.optimizers.adam import Adam as AdamFromItsFile
+from tests.labml_nn_optim.examples import largest_difference
 
 
 def after_one_step(
@@ -121,3 +122,37 @@ def test_the_float32_copy_of_a_half_precision_weight_decays() -> None:
     expected = run(Adam, torch.float32)
     assert torch.equal(run(AdamFP16, torch.bfloat16), expected.bfloat16())
     assert expected[0] < 2 - 0.01 - 0.0015
+
+
+def test_a_hundred_steps_equal_the_published_rule_around_torchs_adam() -> None:
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(400, generator=generator, dtype=torch.float64)
+    ours, theirs = Parameter(start.clone()), Parameter(start.clone())
+    optimizer = Adam([ours], lr=0.02, weight_decay=CautiousWeightDecay(0.5))
+    adam = torch.optim.Adam([theirs], lr=0.02)
+    for _ in range(100):
+        noise = torch.randn(400, generator=generator, dtype=torch.float64)
+        ours.grad = 0.3 * ours.detach() + noise
+        optimizer.step()
+        theirs.grad = 0.3 * theirs.detach() + noise
+        # Algorithm 1: the update of torch's Adam, and the decay of the weight from before it.
+        before = theirs.detach().clone()
+        adam.step()
+        update = (before - theirs.detach()) / 0.02
+        with torch.no_grad():
+            theirs.copy_(before - 0.02 * (update + 0.5 * (update * before >= 0) * before))
+    assert largest_difference([ours.detach()], [theirs.detach()]) < 1e-13
+    assert largest_difference([ours.detach()], [start]) > 0.1
+
+
+@pytest.mark.parametrize(("noise", "place"), [(0.0, 3.0), (1.0, 2.624), (10.0, 2.494)])
+def test_noise_switches_half_of_the_decay_on(noise: float, place: float) -> None:
+    # Plain decay of 0.4 ends at $3 / 1.4 = 2.143$, and of 0.2 at $3 / 1.2 = 2.5$.
+    generator = torch.Generator().manual_seed(0)
+    param = Parameter(torch.full((20_000,), 3.0, dtype=torch.float64))
+    optimizer = SGD([param], lr=0.05, momentum=0.0, weight_decay=CautiousWeightDecay(0.4))
+    for _ in range(200):
+        deviation = torch.randn(20_000, generator=generator, dtype=torch.float64)
+        param.grad = param.detach() - 3 + noise * deviation
+        optimizer.step()
+    assert param.mean().item() == pytest.approx(place, abs=0.04)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.linear_model import Lasso
 from torch.nn import Parameter
 
 from labml_nn_optim import SGD, AdamW, L1WeightDecay, WeightDecay
+from tests.labml_nn_optim.examples import largest_difference
 
 
 def after_one_step(
@@ -47,14 +49,17 @@ def test_the_threshold_is_taken_after_the_step() -> None:
     assert found[1] == pytest.approx(-0.01)
 
 
-def sparsity(decay: WeightDecay) -> list[float]:
-    """Fit 20 weights, of which 3 matter, to 100 noisy samples."""
+def problem() -> tuple[torch.Tensor, torch.Tensor]:
+    """100 noisy samples of a sum of 20 inputs, of which 3 matter."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(100, 20, generator=generator, dtype=torch.float64)
     truth = torch.zeros(20, dtype=torch.float64)
     truth[:3] = torch.tensor([3.0, -2.0, 1.0])
     noise = torch.randn(100, generator=generator, dtype=torch.float64)
-    targets = inputs @ truth + 0.3 * noise
+    return inputs, inputs @ truth + 0.3 * noise
+
+
+def fit(decay: WeightDecay, inputs: torch.Tensor, targets: torch.Tensor) -> list[float]:
     param = Parameter(torch.zeros(20, dtype=torch.float64))
     optimizer = SGD([param], lr=0.1, momentum=0.0, weight_decay=decay)
     for _ in range(500):
@@ -65,12 +70,12 @@ def sparsity(decay: WeightDecay) -> list[float]:
 
 
 def test_weights_that_do_not_matter_end_at_exactly_zero() -> None:
-    found = sparsity(L1WeightDecay(0.2))
+    found = fit(L1WeightDecay(0.2), *problem())
     assert [weight != 0 for weight in found] == [True] * 3 + [False] * 17
     # The price: what matters is too small by about the decay.
     assert found[0] == pytest.approx(2.8, abs=0.1)
-    assert min(map(abs, sparsity(WeightDecay(0.2)))) > 0
-    assert min(map(abs, sparsity(L1WeightDecay(0.2, weight_decouple=False)))) > 0
+    assert min(map(abs, fit(WeightDecay(0.2), *problem()))) > 0
+    assert min(map(abs, fit(L1WeightDecay(0.2, weight_decouple=False), *problem()))) > 0
 
 
 def test_a_weight_of_zero_leaves_it_only_if_its_gradient_is_larger_than_the_decay() -> None:
@@ -85,3 +90,12 @@ def test_half_precision_weights_become_exactly_zero_too() -> None:
     param.grad = torch.zeros_like(param)
     optimizer.step()
     assert torch.equal(param, torch.zeros_like(param))
+
+
+def test_a_least_squares_fit_ends_where_scikit_learns_lasso_does() -> None:
+    inputs, targets = problem()
+    lasso = Lasso(alpha=0.2, fit_intercept=False, tol=1e-14, max_iter=100_000)
+    expected = torch.tensor(lasso.fit(inputs.numpy(), targets.numpy()).coef_)
+    found = torch.tensor(fit(L1WeightDecay(0.2), inputs, targets), dtype=torch.float64)
+    assert largest_difference([found], [expected]) < 1e-12
+    assert torch.equal(found == 0, expected == 0)
