@@ -22,6 +22,7 @@ class Options:
     * `optimizer`: None if it says nothing
     * `every`: measure every optimizer
     * `schedulers`: measure the schedulers instead
+    * `param_groups`: measure the making of parameter groups instead
     * `lists`: names of lists, None if it says nothing
     * `rounds`: None to measure for some seconds
     """
@@ -30,6 +31,7 @@ class Options:
     every: bool
     harness: bool
     schedulers: bool
+    param_groups: bool
     lists: tuple[str, ...] | None
     rounds: int | None
     threads: int
@@ -71,6 +73,11 @@ def _subject_options() -> list[click.Option]:
             ["--schedulers"],
             is_flag=True,
             help="Measure instead what writing a schedule into 100 groups costs.",
+        ),
+        click.Option(
+            ["--param-groups"],
+            is_flag=True,
+            help="Measure instead what making groups of 10,000 parameters costs.",
         ),
         click.Option(
             ["--lists"],
@@ -154,11 +161,15 @@ def _check_modes(options: Options) -> None:
         "--optimizer": options.optimizer is not None,
         "--harness": options.harness,
         "--schedulers": options.schedulers,
+        "--param-groups": options.param_groups,
         "--lists": options.lists is not None,
     }
     _leave_out(given, options.every, "--all measures every optimizer", ("--lists",))
     _leave_out(given, options.harness, "--harness trains on MNIST", ("--harness", "--optimizer"))
     _leave_out(given, options.schedulers, "--schedulers has groups of its own", ("--schedulers",))
+    _leave_out(
+        given, options.param_groups, "--param-groups has a model of its own", ("--param-groups",)
+    )
 
 
 def _leave_out(given: dict[str, bool], is_on: bool, reason: str, allowed: tuple[str, ...]) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from experiments.speed_bars import (
     GRAPHS_LATER,
+    GROUPS_RATIO,
+    GROUPS_SECONDS,
     HARNESS,
     MEMORY,
     SCHEDULER_MICROSECONDS,
@@ -17,6 +19,7 @@ from experiments.speed_bars import (
     limits_of_ratios,
 )
 from experiments.speed_fresh import Compilation, Fresh
+from experiments.speed_groups import WALK, parameter_count
 from experiments.speed_harness import BARE, HARNESSED, HarnessCase
 from experiments.speed_lists import ParameterList
 from experiments.speed_schedulers import GROUPS, LOOP
@@ -123,6 +126,22 @@ class SchedulerFigures:
     groups: int
     rounds: int
     microseconds: dict[str, float]
+    spread: dict[str, float]
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """What making parameter groups costs, by the name of what is timed.
+
+    * `parameters`: how many tensors the model has
+    * `milliseconds`: of one turn; the median over the rounds
+    * `spread`: as that of `WayFigures`
+    """
+
+    parameters: int
+    rounds: int
+    milliseconds: dict[str, float]
     spread: dict[str, float]
     bars: Sequence[Bar]
 
@@ -245,5 +264,23 @@ def scheduler_figures(timings: Timings) -> SchedulerFigures:
             )
             for name, value in microseconds.items()
             if name != LOOP
+        ],
+    )
+
+
+def group_figures(timings: Timings) -> GroupFigures:
+    """Put together what was measured of parameter groups: their time and its ratio to a walk have limits."""
+    made = [name for name in timings.rounds if name != WALK]
+    return GroupFigures(
+        parameters=parameter_count(),
+        rounds=len(timings),
+        milliseconds={name: 1e3 * timings.median(name) for name in timings.rounds},
+        spread={name: timings.spread(name) for name in timings.rounds},
+        bars=[
+            *(
+                Bar(f"{name} / {WALK}", GROUPS_RATIO, timings.ratio(name, WALK), digits=1)
+                for name in made
+            ),
+            Bar("seconds of the slowest", GROUPS_SECONDS, max(map(timings.median, made)), digits=3),
         ],
     )

@@ -12,6 +12,7 @@ from experiments.speed_bars import Bar
 from experiments.speed_figures import (
     LATER_GRAPHS,
     MOST_SPREAD,
+    GroupFigures,
     HarnessFigures,
     ListFigures,
     SchedulerFigures,
@@ -121,19 +122,30 @@ def harness_table(figures: HarnessFigures) -> str:
 
 def scheduler_table(figures: SchedulerFigures) -> str:
     """Return what a step of a scheduler costs."""
-    rows = [["", "microseconds", "spread"]]
-    for name, value in figures.microseconds.items():
-        rows.append([name, f"{value:.1f}", f"{figures.spread[name]:.2f}"])
-    noisy = any(spread > MOST_SPREAD for spread in figures.spread.values())
-    return "\n".join(
-        [
-            f"a schedule written into {figures.groups} groups; {figures.rounds} rounds",
-            align(rows),
-            "",
-            bar_table(figures.bars),
-            *(["", NOISY] if noisy else []),
-        ]
-    )
+    head = f"a schedule written into {figures.groups} groups; {figures.rounds} rounds"
+    times = {"microseconds": figures.microseconds}
+    return _cost_table(head, times, figures.spread, figures.bars)
+
+
+def group_table(figures: GroupFigures) -> str:
+    """Return what making parameter groups costs."""
+    head = f"groups of {figures.parameters:,} parameters; {figures.rounds} rounds"
+    times = {"milliseconds": figures.milliseconds}
+    return _cost_table(head, times, figures.spread, figures.bars)
+
+
+def _cost_table(
+    head: str,
+    times: Mapping[str, Mapping[str, float]],
+    spreads: Mapping[str, float],
+    bars: Sequence[Bar],
+) -> str:
+    """Return rows of times in one unit, and what they should reach."""
+    ((unit, values),) = times.items()
+    rows = [["", unit, "spread"]]
+    rows += [[name, f"{value:.1f}", f"{spreads[name]:.2f}"] for name, value in values.items()]
+    noisy = any(spread > MOST_SPREAD for spread in spreads.values())
+    return "\n".join([head, align(rows), "", bar_table(bars), *(["", NOISY] if noisy else [])])
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
@@ -167,6 +179,7 @@ def save_figures(
     lists: Sequence[ListFigures],
     harness: HarnessFigures | None,
     schedulers: SchedulerFigures | None,
+    groups: GroupFigures | None,
 ) -> None:
     """Write all figures as JSON, with the hardware and versions that they belong to."""
     content = {
@@ -174,5 +187,6 @@ def save_figures(
         "lists": [asdict(figures) for figures in lists],
         "harness": None if harness is None else asdict(harness),
         "schedulers": None if schedulers is None else asdict(schedulers),
+        "param_groups": None if groups is None else asdict(groups),
     }
     write_atomically(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())

@@ -354,9 +354,16 @@ def depths_in_blocks(names: Sequence[str], blocks: Sequence[Block]) -> list[int 
     ends.pop("", None)
     begun: set[str] = set()
     depths: list[int | None] = []
+    current = "."
     for name in names:
+        # Parameters of a block follow each other, and no name starts with a dot.
+        if name.startswith(current):
+            depths.append(depth_of[current])
+            continue
         paths = [name[: dot + 1] for dot, letter in enumerate(name) if letter == "."]
-        depth = next((depth_of[path] for path in paths if path in depth_of), None)
+        block = next((path for path in paths if path in depth_of), None)
+        depth = None if block is None else depth_of[block]
+        current = block or "."
         stage = next((path for path in paths if path in ends), None)
         if stage is not None:
             if depth is None:

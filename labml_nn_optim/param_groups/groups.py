@@ -6,22 +6,108 @@ chapter: "11.3"
 needs: [param_groups/rules, param_groups/no_decay]
 symbols:
   \alpha: lr
+  c: lr_scale
   \lambda: weight_decay
 ---
 
-# A typo that trains for a week
+# The run with the typo has the lower loss
 
-(prose to come)
+[The MNIST network](../../experiments/mnist.py) has seen 30,000 training images once and reads 98 % of the test images. Its last layer
+is replaced by a random one, and it is fine-tuned on fifty images: [AdamW](../optimizers/adamw.py), 100 steps with batches of 10, $\alpha = 0.003$
+falling to 0. The layers that are trained already shall learn at a hundredth of that, lest they follow the fifty images.
+
+```python
+named = list(model.named_parameters())
+slow = [param for name, param in named if name.startswith(("conv", "hiden"))]
+rest = [param for name, param in named if not name.startswith(("conv", "hiden"))]
+optimizer = AdamW([{"params": slow, "lr": 3e-5}, {"params": rest}], lr=3e-3)
+```
+
+`hiden` is a typo. `conv` does match, so no list is empty. `hidden`, with 93 % of all numbers, goes to the rest. Medians of 20
+seeds, and quartiles:
+
+| | training loss | training accuracy | test accuracy |
+|---|---:|---:|---:|
+| as it was meant | 0.0084 | 100 % | 96.5 % (96.0 to 96.9) |
+| with the typo | 0.0006 | 100 % | 89.9 % (87.2 to 90.6) |
+| one rate for all | 0.0001 | 100 % | 86.6 % (82.9 to 88.8) |
+
+No error, no warning, and the curve that one watches is *lower* with the typo. Here a run takes a second, and the comparison is at hand. A run that takes a
+week has the same three lines, and nothing to compare with.
+
+The same recipe as [rules](rules.py):
+
+```python
+rules = [Rule("conv*", lr_scale=0.01), Rule("hiden.*", lr_scale=0.01)]
+optimizer = AdamW(param_groups(model, rules, lr=3e-3))
+```
+
+```text
+ValueError: Rule(Glob(pattern='hiden.*'), lr_scale=0.01) must match a parameter;
+the nearest names are hidden.bias, hidden.weight
+```
+
+noether and Cerebras' model zoo check that as well. mmpretrain and timm do not. torch takes even a group of no parameters.
+
+## What comes out
+
+A list of dictionaries, as torch's optimizers and those of this library take it. A group whose rules have the
+product $c$ has the rate
+
+$$\alpha_\text{group} = c\, \alpha$$
+
+| entry | where | read by |
+|---|---|---|
+| `params`, `param_names`, `name` | always | the optimizer; checkpoints and [the table](report.py) |
+| `lr`, `weight_decay` | if known here | the optimizer, and all schedulers |
+| `lr_scale`, `original_lr` | if $c \ne 1$: $c$ and $\alpha$ | schedulers that know them |
+| `weight_decay_scale`, `original_weight_decay` | if the decay is not $\lambda$: its proportion, and $\lambda$ | a schedule of the decay |
+| `tags`, extras | if rules set them | schedulers; the optimizer |
+
+**Merged.** Parameters with the same entries share a group, since an optimizer works group by group. A ViT of 12 blocks and width 64 has
+152 tensors, of which two groups can be made. A step of AdamW on one core then takes 1.2 ms, and 6.1 ms with a group for each.
+
+**In order.** Groups stand in the order in which their first parameter stands in `named_parameters()`, and so do the parameters inside. The
+same model and rules give the same list in every process. A checkpoint needs that: torch numbers the parameters through all groups,
+and gives state back by number. One more rule, and a tensor moves to another group, the numbers behind it shift, and
+momenta go to other tensors of the same shape, without a word. Groups made here have names, and
+[state can be loaded by them](../named_state.py).
+
+**Once.** In a GPT whose output layer uses the embedding, `lm_head.weight` and `wte.weight` are one tensor. It is in one group, under the name that
+comes first, and a rule for the other name is an error that tells so.
+
+**If trained.** A parameter with `requires_grad=False` is in no group. A rule that speaks of such parameters alone would do nothing, and is an
+error.
+
+## How schedulers read a scale
+
+Two groups, one with the scale 0.1. The base rate is 1, and falls on a cosine to a floor of 0.05:
+
+| rate of the scaled group | start | middle | end |
+|---|---:|---:|---:|
+| torch, `CosineAnnealingLR(eta_min=0.05)` | 0.1 | 0.075 | **0.05** |
+| timm, `CosineLRScheduler(lr_min=0.05)` | **0.01** | 0.0075 | 0.005 |
+| `Scheduler`, relative or absolute | 0.1 | 0.0525 | 0.005 |
+| the group without a scale, in all three | 1 | 0.525 | 0.05 |
+
+torch's schedulers start from the group's own `lr`, which has the scale in it. One that multiplies, such as `LambdaLR`, keeps the
+proportion. A floor is absolute, though, the same for all groups, and [takes the proportion away](layer_decay.py). mmengine's schedulers do so too.
+
+timm's multiply whatever they start from by `lr_scale`, floor included. Its own groups have the full rate in `lr`. Groups made here
+are scaled a second time, [unless their rate is put back](layer_decay.py).
+
+[Scheduler](../schedulers/scheduler.py) sees by `original_lr` that `lr` is scaled already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedTensorMixin, is_lazy
 
 from labml_nn_optim.checks import require_flag, require_number
 from labml_nn_optim.param_groups.no_decay import built_in_rules
@@ -44,16 +130,26 @@ class Applied:
 class ParamGroups(list[dict[str, Any]]):
     """The groups, for any optimizer, and how they came about.
 
-    - `applied`: every rule and what it matched
     - `frozen`: the names of the parameters that are in no group because they are not trained
     """
 
     def __init__(
-        self, groups: Iterable[dict[str, Any]], applied: Sequence[Applied], frozen: Sequence[str]
+        self,
+        groups: Iterable[dict[str, Any]],
+        matched: Sequence[tuple[Rule, list[Tensor]]],
+        frozen: Sequence[str],
     ) -> None:
         super().__init__(groups)
-        self.applied = tuple(applied)
+        self._matched = matched
         self.frozen = tuple(frozen)
+
+    @cached_property
+    def applied(self) -> tuple[Applied, ...]:
+        """Every rule and what it matched, counted when somebody asks."""
+        return tuple(
+            Applied(rule, len(params), sum(param.numel() for param in params))
+            for rule, params in self._matched
+        )
 
 
 def param_groups(
@@ -106,7 +202,9 @@ def param_groups(
     frozen = {row for row, param in enumerate(table.params) if not param.requires_grad}
     selected = select_all(table, listed, set() if include_frozen else frozen)
     outcomes = outcomes_of(table, listed, selected)
-    to_freeze = {row for row, outcome in enumerate(outcomes) if outcome.freeze}
+    to_freeze = {
+        row for rule, rows in zip(listed, selected, strict=True) if rule.freeze for row in rows
+    }
     left_out = set() if include_frozen else frozen | to_freeze
     kept = [row for row in range(len(table)) if row not in left_out]
     if not kept:
@@ -114,20 +212,23 @@ def param_groups(
     groups = build(table, outcomes, kept, lr, weight_decay, merge)
     for row in to_freeze:
         table.params[row].requires_grad_(False)
-    applied = [
-        Applied(rule, len(rows), sum(table.params[row].numel() for row in rows))
-        for rule, rows in zip(listed, selected, strict=True)
+    params = table.params
+    matched = [
+        (rule, [params[row] for row in rows]) for rule, rows in zip(listed, selected, strict=True)
     ]
-    return ParamGroups(groups, applied, [table.names[row] for row in sorted(left_out)])
+    return ParamGroups(groups, matched, [table.names[row] for row in sorted(left_out)])
 
 
 def check_model(table: ParameterTable) -> None:
     """Raise `ValueError` for a model without parameters, or with one that has no shape yet."""
     if not len(table):
         raise ValueError(f"model must have a parameter, got {type(table.model).__name__} without")
-    for name, param in zip(table.names, table.params, strict=True):
-        if is_lazy(param):
-            raise ValueError(f"model must have been run once, got {name}, which has no shape yet")
+    # There are many parameters of few types.
+    if any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, table.params))):
+        name = next(
+            name for name, param in zip(table.names, table.params, strict=True) if is_lazy(param)
+        )
+        raise ValueError(f"model must have been run once, got {name}, which has no shape yet")
 
 
 def check_base(lr: Any, weight_decay: Any) -> None:
@@ -238,24 +339,29 @@ def build(
     merge: bool,
 ) -> list[dict[str, Any]]:
     """Return the groups of the rows `kept`."""
-    members: dict[Hashable, list[int]] = {}
-    entries: dict[Hashable, dict[str, Any]] = {}
-    keys: dict[int, Hashable] = {}
+    # What is equal shares one list of rows, which is found by the outcome, of which there are few.
+    parts: list[tuple[list[int], dict[str, Any]]] = []
+    known: dict[Hashable, list[int]] = {}
+    rows_of: dict[int, list[int]] = {}
     for row in kept:
         outcome = outcomes[row]
-        key = keys.get(id(outcome))
-        if key is None:
-            values = entries_of(outcome, lr, weight_decay, table.names[row])
-            key = keys[id(outcome)] = identity(values)
-            entries.setdefault(key, values)
-        members.setdefault(key if merge else row, []).append(row)
+        rows = rows_of.get(id(outcome))
+        if rows is None:
+            entries = entries_of(outcome, lr, weight_decay, table.names[row])
+            rows = rows_of[id(outcome)] = known.setdefault(identity(entries), [])
+            if not rows:
+                parts.append((rows, entries))
+        rows.append(row)
+    if not merge:
+        alone = {row: entries for rows, entries in parts for row in rows}
+        parts = [([row], alone[row]) for row in kept]
     return [
         {
             "params": [table.params[row] for row in rows],
             "param_names": [table.names[row] for row in rows],
-            **with_own_tensors(entries[keys[id(outcomes[rows[0]])]]),
+            **with_own_tensors(entries),
         }
-        for rows in members.values()
+        for rows, entries in parts
     ]
 
 
@@ -350,3 +456,70 @@ def hashable(value: Any) -> Hashable:
     if isinstance(value, dict):
         return tuple(sorted((key, hashable(each)) for key, each in value.items()))
     return value if isinstance(value, Hashable) else id(value)
+
+
+# ## Choosing
+#
+# - Give `lr` and `weight_decay` here and not to the optimizer. A scale needs a number to multiply. For a model without any
+#   scale it makes no difference.
+# - `merge=False` gives each parameter a group of its own, to log or change rates one by one.
+# - `include_frozen=True` puts parameters into groups that are to thaw later. As long as they have no gradient, optimizers pass them by.
+# - Cost is no reason to write groups by hand: without a layer decay, some 20 ms for 10,000 parameters, two to three times a bare walk over
+#   `named_parameters()`.
+#
+# ## Traps
+#
+# - **`AdamW(groups, lr=0.01)`** does not change groups that have an `lr`. An optimizer's argument is for groups that lack the entry.
+# - **A loop that writes `group["lr"]` itself** wipes out all scales: exercise 2.
+# - **Groups are of the moment.** A head that is replaced afterwards is in none, and a layer that thaws later is in none either.
+#   `add_param_group` adds it.
+# - **0.1 times 3** is 0.30000000000000004. Parameters that come to 0.3 on two ways may be in two groups of one name. That
+#   costs a little time, and nothing else.
+# - **The list is a check only of names.** A rule that matches the wrong parameters raises nothing. [Read the table](report.py).
+#
+# ## Exercises
+#
+# **1.** Whatever the rules are, each number of a model is in a group or frozen. Check it.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim.param_groups import Rule, param_groups
+#
+# model = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 2))
+# rules = [Rule("0.*", freeze=True), Rule("2.*", lr_scale=10)]
+# groups = param_groups(model, rules, lr=1e-3, weight_decay=0.1)
+# sizes = {name: param.numel() for name, param in model.named_parameters()}
+# grouped = [name for group in groups for name in group["param_names"]]
+# assert sorted([*grouped, *groups.frozen]) == sorted(sizes)
+# trained = sum(param.numel() for group in groups for param in group["params"])
+# assert trained + sum(sizes[name] for name in groups.frozen) == sum(sizes.values())
+# ```
+# :::
+#
+# **2.** A training loop warms up with `group["lr"] = lr * step / 100`. Repair it.
+#
+# ::: solution
+# ```python
+# from torch import nn
+# from labml_nn_optim import AdamW
+# from labml_nn_optim.param_groups import Rule, param_groups
+#
+# model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+# lr = 1e-3
+# optimizer = AdamW(param_groups(model, [Rule("0.*", lr_scale=0.1)], lr=lr))
+# for step in range(1, 101):
+#     for group in optimizer.param_groups:
+#         group["lr"] = lr * group.get("lr_scale", 1.0) * step / 100
+# rates = [group["lr"] for group in optimizer.param_groups]
+# assert sorted(set(rates)) == [1e-4, 1e-3]
+# ```
+# :::
+#
+# **3.** The embedding of a GPT is tied to its output layer. The embedding shall not decay, the output layer shall. What do you do?
+#
+# ::: solution
+# It cannot be had. There is one tensor, a step shrinks it or does not. Decide for it as what it is mostly, or do not tie. With two
+# lists by hand torch refuses the tensor that is in both. If the second list is made from `named_parameters()`, it lacks the output layer, and the wish
+# for it is silently dropped.
+# :::

@@ -62,6 +62,7 @@ NO_OPTIONS = Options(
     every=False,
     harness=False,
     schedulers=False,
+    param_groups=False,
     lists=None,
     rounds=2,
     threads=1,
@@ -398,7 +399,7 @@ def test_memory_of_every_row_is_at_least_the_two_moments(adam_figures):
 @pytest.mark.slow
 def test_a_saved_file_holds_the_figures_and_where_they_were_measured(adam_figures, tmp_path):
     path = tmp_path / "figures.json"
-    save_figures(path, {"processor": "a model"}, [adam_figures], None, None)
+    save_figures(path, {"processor": "a model"}, [adam_figures], None, None, None)
     fields = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert fields["environment"] == {"processor": "a model"}
     assert fields["harness"] is None
@@ -526,6 +527,22 @@ def test_a_scheduler_is_timed_beside_a_loop_over_the_same_groups(tmp_path, capfd
     assert "microseconds of WSDSchedule beyond the loop" in capfd.readouterr().out
 
 
+def test_making_groups_is_timed_beside_a_walk_over_the_same_parameters(tmp_path, capfd):
+    path = tmp_path / "figures.json"
+    assert run_command(main, ["--param-groups", "--rounds", "2", "--json", str(path)]) == 0
+    figures = json.loads(path.read_text())["param_groups"]
+    assert figures["parameters"] == 10_000
+    assert list(figures["milliseconds"]) == [
+        *("bare walk", "built-in rules", "five rules more", "layer decay")
+    ]
+    limits = {bar["label"]: bar["limit"] for bar in figures["bars"]}
+    assert limits["layer decay / bare walk"] == 3.0
+    assert limits["seconds of the slowest"] == 0.5
+    slowest = max(figures["milliseconds"].values()) / 1000
+    assert figures["bars"][-1]["measured"] == pytest.approx(slowest)
+    assert "groups of 10,000 parameters" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -541,6 +558,8 @@ def test_a_scheduler_is_timed_beside_a_loop_over_the_same_groups(tmp_path, capfd
         (["--harness", "--lists", "tiny"], "--harness trains on MNIST; leave out --lists"),
         (["--harness", "--schedulers"], "--harness trains on MNIST; leave out --schedulers"),
         (["--schedulers", "--optimizer", "adam"], "--schedulers has groups of its own; leave out"),
+        (["--param-groups", "--all"], "--all measures every optimizer; leave out --param-groups"),
+        (["--param-groups", "--lists", "tiny"], "--param-groups has a model of its own; leave out"),
         (["--json", "no-such-folder/figures.json"], "there is no folder no-such-folder"),
         (["--json", "."], "'.' is a directory"),
         (["--frobnicate"], "No such option"),
