@@ -19,7 +19,7 @@ from experiments.options import (
     threads_option,
 )
 
-STUDIES = ("rates", "decays")
+STUDIES = ("rates", "decays", "schedules")
 TARGETS = ("digits", "inverted")
 DATA_CHOICES = ("auto", "mnist", "digits")
 
@@ -61,7 +61,11 @@ def finetune_command(run: Callable[[Options], None]) -> click.Command:
 
 def _training_options() -> list[click.Option]:
     return [
-        _choice("--study", STUDIES, "Rules for the learning rate, or for the weight decay."),
+        _choice(
+            "--study",
+            STUDIES,
+            "Rules for the learning rate, for the weight decay, or schedules by tags.",
+        ),
         _choice("--target", TARGETS, "What to fine-tune on: digits, or their negatives."),
         _count("--images", IMAGES, "Images to fine-tune on."),
         _count("--steps", STEPS, "Steps of each fine-tuning."),

@@ -75,7 +75,7 @@ def panels(grid: Grid, names: Sequence[str] = ()) -> list[Panel]:
     * `names`: the variants to draw; all if none are given
     """
     names = names or variants(grid)
-    if grid.configuration["study"] == "rates":
+    if grid.configuration["study"] != "decays":
         return [rate_panel(grid, names)]
     return [decay_panel(grid, names, lr) for lr in sorted({row["lr"] for row in grid.rows})]
 

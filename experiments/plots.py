@@ -238,6 +238,19 @@ def head_rules() -> Plot:
     )
 
 
+def schedules_by_tag() -> Plot:
+    """Return the accuracy where the backbone has a schedule of its own."""
+    grid = finetune_results.find("schedules", "digits", 50)
+    return Plot(
+        "When the backbone joins in",
+        "fine-tuning",
+        finetune_results.panels(grid),
+        "At rates up to 0.01 the curves lie close together. At 0.03 the network that learns all at once "
+        "is at chance, and those whose backbone waits or warms up are not.",
+        _of_seeds(grid, "python -m experiments.finetune --study schedules"),
+    )
+
+
 def _rate_curves(names: Sequence[str], title: str, description: str) -> Plot:
     grids = [finetune_results.find("rates", target, 50) for target in ("digits", "inverted")]
     panels = [finetune_results.rate_panel(grid, names) for grid in grids]
@@ -289,5 +302,6 @@ PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "rules": [head_rules],
     "start": [decay_to_start],
     "no_decay": [bias_decay],
+    "tags": [schedules_by_tag],
 }
 """The figures of a chapter, by the name of its file."""

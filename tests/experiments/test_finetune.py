@@ -209,6 +209,41 @@ def test_the_study_of_rates_runs_every_variant_at_every_rate():
     ]
 
 
+def test_the_study_of_schedules_runs_every_schedule_of_the_backbone_at_every_rate():
+    assert [(variant.name, *rest) for variant, *rest in settings("schedules")] == [
+        (variant.name, lr, 0.0) for variant in finetune.SCHEDULED for lr in LRS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    [
+        ("together", [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]),
+        ("waits a third", [0, 0, 1, 3 / 4, 2 / 4, 1 / 4]),
+        ("waits two thirds", [0, 0, 0, 0, 1, 1 / 2]),
+    ],
+)
+def test_the_backbone_has_a_schedule_of_its_own_and_the_head_falls_from_the_start(name, backbone):
+    (variant,) = (each for each in finetune.SCHEDULED if each.name == name)
+    optimizer = finetune.AdamW(param_groups(Model(), variant.rules, lr=0.5))
+    schedulers = finetune.make_schedulers(optimizer, variant, total_steps=6)
+    seen = []
+    for _ in range(6):
+        seen.append(
+            {
+                param: group["lr"]
+                for group in optimizer.param_groups
+                for param in group["param_names"]
+            }
+        )
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    falling = [1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6]
+    assert [rates["output.bias"] for rates in seen] == pytest.approx([0.5 * x for x in falling])
+    assert [rates["conv1.weight"] for rates in seen] == pytest.approx([0.5 * x for x in backbone])
+
+
 def test_the_study_of_decays_runs_every_decay_at_three_rates_and_once_none():
     found = [(variant.name, *rest) for variant, *rest in settings("decays")]
     assert len(found) == len(set(found)) == len(DECAY_LRS) * (1 + len(DECAYS) * len(WEIGHT_DECAYS))
@@ -375,7 +410,12 @@ def test_the_chart_of_decays_has_a_panel_for_each_rate_and_a_level_line_without_
 
 @pytest.mark.parametrize(
     ("study", "target", "rows"),
-    [("rates", "digits", 420), ("rates", "inverted", 420), ("decays", "digits", 510)],
+    [
+        ("rates", "digits", 420),
+        ("rates", "inverted", 420),
+        ("decays", "digits", 510),
+        ("schedules", "digits", 240),
+    ],
 )
 def test_the_committed_results_are_ten_seeds_of_every_setting(study, target, rows):
     grid = find(study, target, 50)
@@ -459,6 +499,34 @@ def test_the_gains_of_the_text_are_those_of_the_results(one, other, median, ahea
     gained = gains(*(values(rates if each[0] in named else decays, *each) for each in (one, other)))
     assert round(statistics.median(gained), 1) == median
     assert sum(gain > 0 for gain in gained) == ahead
+
+
+def test_the_page_on_tags_has_the_medians_of_the_results():
+    grid = find("schedules", "digits", 50)
+    page = (Path(finetune.__file__).parents[1] / "docs_src" / "tags.md").read_text()
+    names = {
+        "learns with the head": "together",
+        **{name: name for name in ("waits a third", "waits two thirds", "warms up for a half")},
+    }
+    for label, variant in names.items():
+        medians = [values(grid, variant, lr) for lr in LRS[1:]]
+        medians.append(values(grid, variant, 0.001, column="kept"))
+        cells = " | ".join(f"{statistics.median(found):.1f}" for found in medians)
+        assert f"| {label} | {cells} |" in page
+
+
+def test_waiting_gains_nothing_at_the_best_rate_and_saves_the_largest():
+    grid = find("schedules", "digits", 50)
+    together = values(grid, "together", *best(grid, "together"))
+    for variant, median in (
+        ("waits a third", 0.04),
+        ("waits two thirds", -0.57),
+        ("warms up for a half", -0.76),
+    ):
+        gained = gains(values(grid, variant, *best(grid, variant)), together)
+        assert statistics.median(gained) == pytest.approx(median, abs=0.01)
+        assert 40 < statistics.median(values(grid, variant, 0.03)) < 68
+    assert statistics.median(values(grid, "together", 0.03)) < 12
 
 
 def test_decay_to_the_start_does_next_to_nothing_at_the_best_rate():
