@@ -154,6 +154,20 @@ class LayerDecay:
 #   scale in `lr` already. With timm's scheduler, set `group["lr"] = group.get("original_lr", group["lr"])` before it is made.
 # - **Warm-up.** A new head needs time more than a rate. A few hundred steps with a frozen backbone do as much for it.
 #
+# ## What the experiment shows
+#
+# [The network of MNIST](../../experiments/finetune.py) learns other digits from fifty images, with a new head, and each way at its best rate, chosen on
+# other images. One rate for all comes to 85.2 %, a layer decay of 0.75 to 85.4, of 0.5 to 86.7, of 0.25 to 87.1 %. Seed by seed the
+# gains are 0.2 (with 5 seeds of 10), 0.6 (8) and 1.1 points (7). A coin does as well as 8 of 10 in one case of nine: a hint, no proof.
+#
+# What is certain is that the best rate moves. One rate for all is within 2.5 points of its best from $\alpha = 0.0003$ to 0.003, a layer decay of 0.25
+# from 0.003 to 0.03. At 0.01 the decay is ahead by 6.3 points with every seed, and at 0.03, where one rate for all ends at chance, by 75. At 0.0003 it is behind by
+# 16. Whoever switches it on without a new search for the rate finds that it harms.
+#
+# It forgets less: after fine-tuning it reads 66.5 % of MNIST, against 59.0 %.
+#
+# Where the *input* has changed, with the digits inverted, it loses a point. The layers that it spares are then the ones that are wrong.
+#
 # ## Exercises
 #
 # **1.** Which $r$ gives the embeddings of a ViT-B/16 a hundredth of the rate of the head?

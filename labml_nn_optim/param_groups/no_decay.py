@@ -144,6 +144,13 @@ def built_in_rules(biases: bool = True, normalization: bool = True) -> list[Rule
 # - **Without a base decay there is nothing to exclude.** With `weight_decay=None` the groups of excluded parameters say 0, the others say
 #   nothing, and the default of the optimizer holds for them.
 #
+# ## What the experiment shows
+#
+# [In the fine-tuning on digits](../../experiments/finetune.py) the biases are 580 of 431,080 parameters, and whether they decay hardly shows. Over three rates and four
+# decays, up to $\lambda = 30$, the difference has a median of at most 0.4 points and a sign that changes. At $\alpha = 0.001$ and $\lambda = 10$ the
+# accuracy is 83.6 % with decay on everything and 83.7 % without biases; without any decay it is 85.2 %. This network has no normalization, whose scales are
+# the stronger case. The rule costs nothing, and here it gains nothing.
+#
 # ## Exercises
 #
 # **1.** In the first table the bias is at 4.89 for $\lambda = 0.1$ and at 2.00 for 0.5. Under SGD it comes to $4.99 / (1 + \lambda)$, 4.53
