@@ -224,8 +224,9 @@ DECAY = ("weight_decay", "weight_decay_scale")
 def combine(rules: Iterable[Rule], name: str) -> Outcome:
     """Combine the rules of one parameter, in their order.
 
-    Scales, which are all keys that end in `_scale`, multiply; tags add up. Anything else may be set twice to the same value only, unless the later
-    rule has `override`; what a built-in rule says about the decay gives way to any explicit rule.
+    Scales, which are all keys that end in `_scale`, multiply; tags add up. Anything else may be set twice to
+    the same value only, unless the later rule has `override`; what a built-in rule says about the decay gives
+    way to any explicit rule.
 
     - `name`: of the parameter, for messages
 
@@ -296,6 +297,15 @@ def scaled(decay: WeightDecay | float, scale: float) -> WeightDecay | float:
 # - **An extra is not checked.** Any keyword that is none of a rule's own goes into the group. `beta=(0.9, 0.95)`, or
 #   `lr_scael=10`, does so too, and no optimizer looks there. [The table](report.py) shows it.
 # - **Frozen is frozen.** `freeze` writes into the model. Groups that are built again, without the rule, do not thaw it.
+#
+# ## What the experiment shows
+#
+# [The network of MNIST](../../experiments/finetune.py) learns other digits from fifty images, with a new last layer. One rate for all comes to 85.2 % at its
+# best, $\alpha = 0.001$. `Rule("output.*", lr_scale=10)` comes to 87.4 % at the same 0.001, but seed by seed the gain is 0.2 points, with six seeds of ten: not
+# decided. At $\alpha = 0.0001$, where one rate is too slow for the new layer, it is ahead by 25 points with every seed. `Rule(~Glob("output.*"), freeze=True)` comes
+# to 86.9 % at 0.03, and is behind one rate with six seeds of ten.
+#
+# Where the input has changed, with the digits inverted, both lose: the frozen backbone by 9.4 points, the fast head by 3.1, with every seed.
 #
 # ## Exercises
 #
