@@ -8,7 +8,7 @@ paper:
   year: 2019
   arxiv: "1711.05101"
   venue: ICLR
-chapter: "0.3"
+chapter: "10.1"
 needs: [base]
 symbols:
   \lambda: weight_decay
@@ -61,6 +61,63 @@ Loshchilov and Hutter wrote it so, with one schedule factor for both $\alpha$ an
 multiplies by $\alpha$. To go from one convention to the other, set
 $\lambda_{\text{absolute}} = \alpha\lambda$: at $\alpha = 0.001$ the two numbers are a thousand times
 apart.
+
+## A kind for each group
+
+Three more kinds have chapters of their own. [Cautious decay](decays/cautious.py) spares the weights that
+move away from zero, [decay to the start](decays/start.py) pulls to where training began, and
+[L1](decays/l1.py) takes the same from large and small weights. Each may stand where a number may:
+
+```python
+optimizer = AdamW(
+    [
+        {"params": pretrained, "weight_decay": WeightDecayToStart(0.1)},
+        {"params": head},
+        {"params": biases, "weight_decay": 0.0},
+    ],
+    lr=1e-4,
+    weight_decay=0.05,
+)
+```
+
+A number changes $\lambda$ and keeps the kind; an object brings both. The group stores the fields of its
+decay and the name of its class, as numbers, flags and text. So a checkpoint holds them, and what you write
+into a group counts from the next step on.
+
+## The schedule is in it already
+
+Decoupled decay multiplies by the $\alpha_t$ of the step. When the rate falls, so does the decay. A weight of 1
+without gradient makes 2000 steps, with $\alpha = 0.001$ and $\lambda = 0.5$ at the start:
+
+| schedule | ends at |
+|---|---:|
+| none | 0.368 |
+| cosine to 0 for $\alpha$ | 0.606 |
+| cosine to 0 for $\alpha$ and for $\lambda$ | 0.687 |
+| cosine to 0 for $\alpha$, absolute decay of 0.0005 | 0.368 |
+
+The mean of $\alpha_t$ along a cosine is half its start, and that of its square three eighths:
+$e^{-1/2} = 0.607$ and $e^{-3/8} = 0.687$.
+$\lambda$ is the entry `weight_decay` of the group, and a [Scheduler](schedulers/scheduler.py) with
+`key="weight_decay"` writes it. Whether that helps beyond the product is not settled;
+[AdamW](optimizers/adamw.py) tells of a case for it.
+
+## A kind of your own
+
+A subclass of [WeightDecay](#WeightDecay) says what is to be pulled where, once for the gradient and once for a
+step of its own. No optimizer has to know of it: each calls `self.weight_decay(param, grad, group)`.
+
+| to say | write |
+|---|---|
+| the gradient of the penalty, for coupled decay | [gradient](#WeightDecay.gradient) |
+| the step by $\alpha\lambda$ or $\lambda$, for decoupled decay | [shrink](#WeightDecay.shrink) |
+| a number or flag of its own | a field of the dataclass |
+| a tensor for each parameter | `state_names` and [init_state](#WeightDecay.init_state) |
+| what comes after the update | `after_step = True`, perhaps `needs_before`, and [finish](#WeightDecay.finish) |
+
+A field `x` becomes the entry `weight_decay_x` of the group: groups may differ in it, a schedule may write it.
+What `state_names` lists is saved with the optimizer, and is in `group` when the two methods are called.
+Like a rule, they see a tensor, a piece or a list, and use tensor methods only. Exercise 3 writes one.
 """
 
 from __future__ import annotations
@@ -286,12 +343,17 @@ class DecayInRule:
 #
 # ## Traps
 #
-# - `torch.optim.Adam(weight_decay=...)` is coupled, `AdamW` decoupled. Here a number is decoupled for
-#   every optimizer; say `WeightDecay(0.01, weight_decouple=False)` for decay in the gradient.
-# - Decoupled decay comes before the step, as in torch. A parameter without a gradient is not decayed.
-# - A schedule that takes $\alpha$ to 0 takes decoupled decay to 0 as well, but not absolute decay: that
-#   one goes on pulling when the optimizer has stopped. Nothing keeps $\lambda$ under 1: an absolute decay of 2
-#   turns 1 into $-1$.
+# - **The name of the optimizer says little.** `torch.optim.Adam(weight_decay=...)` is coupled, `AdamW`
+#   decoupled. Here a number is decoupled for every optimizer; say
+#   `WeightDecay(0.01, weight_decouple=False)` for decay in the gradient.
+# - **The order.** Decoupled decay comes before the step, as in torch, but for kinds with `after_step`. A
+#   parameter without a gradient is not decayed.
+# - **$\alpha = 0$.** A schedule that takes $\alpha$ to 0 takes decoupled decay to 0 as well, but not absolute
+#   decay: that one goes on pulling when the optimizer has stopped.
+# - **Nothing keeps $\lambda$ under 1.** An absolute decay of 2 turns 1 into $-1$.
+# - **A checkpoint holds the name of a class.** A kind of your own must be defined before you load it. A
+#   checkpoint of `torch.optim` names none: each group keeps the kind that it has.
+# - **Two kinds at once** are one class of yours. An optimizer has one for each group.
 #
 # ## Exercises
 #
@@ -321,5 +383,38 @@ class DecayInRule:
 #     optimizer.step()
 #     steps += 1
 # assert steps == 1386
+# ```
+# :::
+#
+# **3.** The scale of a normalization layer does nothing at 1, not at 0. Write a decay to 1, and give it to
+# the scales of a model.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import AdamW, WeightDecay
+#
+#
+# class DecayToOne(WeightDecay):
+#     def gradient(self, param, group):
+#         return param.sub(1)
+#
+#     def shrink(self, param, amount, group):
+#         param.mul_(1 - amount).add_(amount)
+#
+#
+# model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.LayerNorm(3))
+# scale = model[1].weight
+# torch.nn.init.constant_(scale, 3.0)
+# groups = [
+#     {"params": [scale], "weight_decay": DecayToOne(0.1)},
+#     {"params": [model[0].weight], "weight_decay": 0.1},
+#     {"params": [model[0].bias, model[1].bias], "weight_decay": 0.0},
+# ]
+# optimizer = AdamW(groups, lr=0.5)
+# for param in model.parameters():
+#     param.grad = torch.zeros_like(param)
+# optimizer.step()
+# torch.testing.assert_close(scale.detach(), torch.full((3,), 3 - 0.05 * 2))
 # ```
 # :::
