@@ -361,9 +361,9 @@ def depths_in_blocks(names: Sequence[str], blocks: Sequence[Block]) -> list[int 
             depths.append(depth_of[current])
             continue
         paths = [name[: dot + 1] for dot, letter in enumerate(name) if letter == "."]
-        block = next((path for path in paths if path in depth_of), None)
-        depth = None if block is None else depth_of[block]
-        current = block or "."
+        own = next((path for path in paths if path in depth_of), None)
+        depth = None if own is None else depth_of[own]
+        current = own or "."
         stage = next((path for path in paths if path in ends), None)
         if stage is not None:
             if depth is None:

@@ -107,7 +107,7 @@ from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin, is_lazy
+from torch.nn.parameter import is_lazy
 
 from labml_nn_optim.checks import require_flag, require_number
 from labml_nn_optim.param_groups.no_decay import built_in_rules
@@ -224,7 +224,7 @@ def check_model(table: ParameterTable) -> None:
     if not len(table):
         raise ValueError(f"model must have a parameter, got {type(table.model).__name__} without")
     # There are many parameters of few types.
-    if any(issubclass(kind, UninitializedTensorMixin) for kind in set(map(type, table.params))):
+    if any(map(is_lazy, {type(param): param for param in table.params}.values())):
         name = next(
             name for name, param in zip(table.names, table.params, strict=True) if is_lazy(param)
         )
