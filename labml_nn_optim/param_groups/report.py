@@ -11,7 +11,8 @@ needs: [param_groups/groups]
 Rules that match nothing are refused, and so are rules that contradict each other. Nobody refuses a rule that matches
 the *wrong* parameters. For that there is a table, and it has to be read.
 
-A small ViT, timm's with two blocks and a width of 64, is to be fine-tuned:
+A small ViT, timm's with two blocks and a width of 64, is to be fine-tuned. Each layer shall learn at 0.75 times the rate of the one
+behind it, and the new head at ten times the base:
 
 ```python
 rules = [
@@ -277,12 +278,12 @@ def remarks(groups: ParamGroups) -> Iterable[str]:
 # group     lr  lr_scale  weight_decay  tensors  parameters  examples
 #     0  0.001         1          0.05        1          32  body.weight
 #     1  0.001         1             0        3          24  body.bias, norm.weight, and 1 more
-#     2  0.001         1          0.05        1          16  lr_scael=10  head.weight
-#     3  0.001         1             0        1           2  lr_scael=10  head.bias
+#     2  0.001         1          0.05        1          16  lr_mult=10  head.weight
+#     3  0.001         1             0        1           2  lr_mult=10  head.bias
 #                             total        6          74
 # ```
 #
 # ::: solution
-# `lr_scael` is a typo. A [rule](rules.py) puts what it does not know into the group, for the optimizer, and no optimizer knows it
+# `lr_mult` is mmengine's name. A [rule](rules.py) puts what it does not know into the group, for the optimizer, and no optimizer knows it
 # either. Two things show it: the head has the scale 1, and it is a group of its own for a reason that stands before its name.
 # :::

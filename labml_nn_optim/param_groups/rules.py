@@ -22,7 +22,7 @@ rules = [
 groups = param_groups(model, rules, lr=1e-3, weight_decay=0.05)
 ```
 
-Each line makes sense alone. All of them speak of `head.bias`, and so does a fifth that is built in:
+[LayerDecay](layer_decay.py) gives each layer 0.75 times the rate of the one behind it. Each line makes sense alone. All four speak of `head.bias`, and so does a fifth rule, which is built in:
 
 | rule | what it says about `head.bias` |
 |---|---|
@@ -42,10 +42,12 @@ rate and $d_1, d_2, \dots$ for the decay. It learns with
 
 $$\alpha \prod_k c_k, \qquad \lambda^\circ \prod_k d_k$$
 
-$\alpha$ is the rate of the whole optimizer, and $\lambda^\circ$ the decay that a rule has set; if none has, the decay of all. The rest follows four
+$\alpha$ is the rate of the whole optimizer, and $\lambda^\circ$ the decay that a rule has set; if none has, that of the
+whole optimizer. The rest follows four
 sentences:
 
-1. **Tags add up.** One rule with `freeze` is enough to freeze.
+1. **Tags add up.** A tag is a word by which [schedules](../../docs_src/tags.md) and later rules find a group. One rule with `freeze` is
+   enough to freeze.
 2. **Anything else has one value.** Two rules may say the same. If they say different things, that is an error that names
    both, unless the later one has `override=True`: then what was said before about the same thing is forgotten.
 3. **What is built in gives way.** [Biases and normalization are not decayed](no_decay.py), until a rule that you wrote says
@@ -77,7 +79,7 @@ Two of these have a lesson.
 twice. A decay for a bias, by its name, [is always an error](modifiers.py). Strictness is right among rules that somebody wrote. A default is not one
 of these.
 
-**A winner without a word.** In mmpretrain the longest key that is a part of the name decides alone, before the rules for biases and
+**A winner without a word.** In mmpretrain the longest of the `custom_keys` that is a part of the name decides alone, before the rules for biases and
 normalization. A key `head` that sets no decay gives the bias of the head the full decay back, against a
 `bias_decay_mult` of 0. Nobody wrote that, and [nothing tells](constructor.py).
 
@@ -90,6 +92,7 @@ are families. A family stands in the list like a rule, and its rules meet the ot
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
@@ -102,6 +105,10 @@ from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["Outcome", "Rule", "RuleFamily", "combine"]
 
+OWN = (
+    *("lr_scale", "weight_decay", "weight_decay_scale"),
+    *("no_decay", "freeze", "tags", "override", "optional"),
+)
 RESERVED = ("params", "param_names", "name", "lr", "original_lr", "original_weight_decay")
 
 
@@ -155,6 +162,12 @@ class Rule:
             if name in extras:
                 hint = "; use lr_scale" if name == "lr" else ""
                 raise ValueError(f"{name} must not be set by a rule, got {extras[name]!r}{hint}")
+        for name, value in extras.items():
+            if near := difflib.get_close_matches(name, OWN, n=1, cutoff=0.85):
+                raise ValueError(
+                    f"{name} must be an entry that the optimizer reads, got {value!r}; "
+                    f"did you mean {near[0]}?"
+                )
         self.select = as_selector(select)
         self.freeze = freeze
         self.tags = as_tags(tags)
@@ -280,7 +293,8 @@ def scaled(decay: WeightDecay | float, scale: float) -> WeightDecay | float:
 #
 # - `lr_scale` for what is new (above 1) or well trained already (below 1). With a schedule, [groups keep these proportions](groups.py).
 # - `weight_decay` where a part needs a decay of its own, `weight_decay_scale` if it shall follow when you tune the base.
-# - `freeze` if a part shall not move. `lr_scale=0` does not move it either, and still pays for its gradient and its state.
+# - `freeze` if a part shall not move. `lr_scale=0` stops it too, but for an absolute decay, and still pays for its
+#   gradient and its state.
 # - `tags` if a part shall have [a schedule of its own](../../docs_src/tags.md).
 # - `override` for an exception to a family: `Rule("head.*", lr_scale=1, override=True)` behind a `LayerDecay`.
 # - `optional` for one list that serves several models, of which not all have a class token.
@@ -289,13 +303,13 @@ def scaled(decay: WeightDecay | float, scale: float) -> WeightDecay | float:
 # ## Traps
 #
 # - **A scaled rate scales the decay.** Decoupled decay shrinks by $\alpha\lambda$ in a step. A head at ten times the rate decays ten
-#   times as fast. `weight_decay_scale=0.1` next to `lr_scale=10` takes that back.
+#   times as fast. `Rule("head.weight", weight_decay_scale=0.1)` takes that back.
 # - **`Rule("*", weight_decay=0.1)`** is explicit, so it decays biases and normalization as well. So does
 #   `Rule("*", weight_decay_scale=2)`. The decay of all is the argument `weight_decay` of [param_groups](groups.py#param_groups).
 # - **Substrings compete.** With `Rule(Substring("head"), lr_scale=10)` and `Rule(Substring("head.bias"), no_decay=True)` the bias has the second rule
 #   and not the first, as in mmpretrain. Globs combine.
-# - **An extra is not checked.** Any keyword that is none of a rule's own goes into the group. `beta=(0.9, 0.95)`, or
-#   `lr_scael=10`, does so too, and no optimizer looks there. [The table](report.py) shows it.
+# - **An extra is hardly checked.** A keyword that looks like one of a rule's own, such as `lr_scael`, is an error. Any other goes into the
+#   group. `beta=(0.9, 0.95)` or `lr_mult=10` does so too, and no optimizer looks there. [The table](report.py) shows it.
 # - **Frozen is frozen.** `freeze` writes into the model. Groups that are built again, without the rule, do not thaw it.
 #
 # ## What the experiment shows

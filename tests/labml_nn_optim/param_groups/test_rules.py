@@ -300,3 +300,25 @@ def test_anything_that_makes_rules_is_a_family() -> None:
     lrs = entry(param_groups(Net(), [family, Rule("*", lr_scale=0.5)], lr=1.0), "lr")
     assert (lrs["head.bias"], lrs["head.weight"], lrs["embed.weight"]) == (3.0, 1.0, 0.5)
     assert param_groups(Net(), [Family([])], lr=1.0)[0]["lr"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [
+        ("lr_scael", "lr_scale"),
+        ("tag", "tags"),
+        ("freezed", "freeze"),
+        ("weight_decays", "weight_decay"),
+        ("no_decey", "no_decay"),
+    ],
+)
+def test_an_extra_that_looks_like_an_argument_is_taken_for_a_typo(typo: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{typo} must be .* did you mean {meant}\?$"):
+        Rule("*", lr_scale=2.0, **{typo: 1})
+
+
+def test_names_that_optimizers_have_are_no_typos() -> None:
+    names = ("betas", "eps", "momentum", "nesterov", "lr_mult", "maximize", "gamma", "final_lr")
+    decays = ("weight_decay_kind", "decoupled_weight_decay", "absolute_weight_decay")
+    for name in (*names, *decays):
+        assert Rule("*", **{name: 1}).actions == {name: 1}
