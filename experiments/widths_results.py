@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
-from experiments.grids import RESULTS, Grid
+from experiments.grids import RESULTS, Grid, load_all
 from experiments.line_charts import Line, Panel
+from experiments.records import RecordError
 
 FOLDER = RESULTS / "widths"
 
@@ -15,8 +17,16 @@ STANDARD, MUP = "standard", "mup"
 NAMES = {STANDARD: "standard", MUP: "maximal update (muP)"}
 """What a chart calls each parametrization, in the order of its panels."""
 
-TOP = 0.8
+TOP = 0.5
 """The greatest loss that a chart shows: what is worse than that is no longer of interest."""
+
+
+def find(base_width: int, folder: Path = FOLDER) -> Grid:
+    """Return the grid whose widths are scaled from a base; raises `RecordError` if there is none."""
+    for grid in load_all(folder):
+        if grid.configuration["base_width"] == base_width:
+            return grid
+    raise RecordError(f"{folder}: has no grid with the base {base_width}")
 
 
 def losses(grid: Grid, parametrization: str, width: int, lr: float) -> list[float]:

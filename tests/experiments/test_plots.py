@@ -8,12 +8,13 @@ from experiments import pages, plots
 from experiments.plots import PLOTS
 from labml_nn_optim import RAdam, optimizer_names
 
-EXPERIMENTS = ("counterexample", "averaging", "finetune")
+EXPERIMENTS = ("counterexample", "averaging", "finetune", "widths")
 PARTS = {
     "layer_decay": "param_groups",
     "rules": "param_groups",
     "no_decay": "param_groups",
     "start": "decays",
+    "width": "param_groups",
 }
 PROSE = ("tags",)
 SVG = "{http://www.w3.org/2000/svg}"
