@@ -8,7 +8,7 @@ needs: [weight_decay]
 
 # The word `norm` finds nothing
 
-A recipe keeps normalization out of weight decay. It looks for `norm` in the names. How many tensors belong to a
+A recipe keeps normalization out of [weight decay](../weight_decay.py). It looks for `norm` in the names. How many tensors belong to a
 normalization, and how many of them the word finds:
 
 | model | in a normalization | found by `norm` |
@@ -21,13 +21,13 @@ normalization, and how many of them the word finds:
 | ResNet-50 of either | 106 | **0** |
 
 The first two are the same network. torchvision calls its normalizations `ln_1` and `ln_2`, a ResNet has `bn1`, and in a
-`Sequential` they have a number: `features.0.2`. The recipe runs on all six, and decays what it wanted to spare.
+`Sequential` they have a number: `features.0.2`. The recipe runs on all six, and in five of them decays what it wanted to spare.
 
 A name is what somebody typed. Sometimes it is what you mean: this head, that token. Often you mean something else: all
 normalizations, all matrices, the first four layers. Then select by that.
 
 ```python
-norms = ModuleType(nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
+norms = ModuleType(nn.LayerNorm, nn.BatchNorm2d)
 matrices = Ndim(2)
 early = Depth(at_most=3)
 token = Name("cls_token")
@@ -42,7 +42,7 @@ token = Name("cls_token")
 - **`*` crosses dots.** `blocks.*.weight` finds `blocks.0.mlp.fc1.weight`, and `blocks.1*` finds the blocks 1, 10 and 11.
   `blocks.1.*` is block 1.
 - **`.` in a regular expression** is any character: `Regex("blocks.1")` finds block 10, and needs to be `r"blocks\.1\."`.
-- **A new name.** The next release of a model calls `fc` what was `head`. A pattern for the old name finds nothing. Here that is
+- **A new name.** A new release of a model calls `fc` what was `head`. A pattern for the old name finds nothing. Here that is
   [an error](groups.py); in most code it is silence.
 
 ## A selector is a set
@@ -66,7 +66,7 @@ A text in the place of a selector is a [Glob](#Glob), a module or a parameter st
 
 ## Why not a test of one parameter?
 
-noether's modifiers and timm's lists look at one name at a time. A selector here gets the whole model, as a
+noether's modifiers and timm's lists are asked about one parameter at a time. A selector here gets the whole model, as a
 [table](#ParameterTable) of three columns: names, tensors, and the modules that they belong to. There are two reasons.
 
 Some things cannot be seen on one parameter. Which layer is the last depends on all others. So does which matrix is the
@@ -622,10 +622,11 @@ def shape_of(param: Tensor) -> str:
 # ## Choosing a selector
 #
 # - **The thing itself**, where you have it: `Rule(model.head, lr_scale=10)`. A renamed layer ends the program in this very line.
-# - `ModuleType` for a kind of layer: embeddings, normalizations. It means what belongs to the layer directly; with `inside=True` all
+# - `ModuleType` for a kind of layer, such as all embeddings. It means what belongs to the layer directly; with `inside=True` all
 #   that is below, so `ModuleType(Block, inside=True)` is all blocks.
-# - `Ndim` where the shape decides: matrices for Muon, vectors for no decay.
-# - `Depth` for early and late. Read [how it is found](depth.py) first.
+# - `Ndim` where the shape decides: matrices for Muon, vectors for no decay. `Biases()` and `Normalization()`, from
+#   [What not to decay](no_decay.py), are what the built-in rules use.
+# - `Depth` for early and late layers. Read [how it is found](depth.py) first.
 # - `Glob` for a part of the network by its place, `Name` for one parameter. `Regex` if a glob cannot say it: `r"blocks\.([0-3])\."`.
 # - `Tagged` to say once what a part is, and use it in several rules and in [schedules](../../docs_src/tags.md).
 # - `Predicate` for the rest: `Predicate(lambda name, param: param.numel() > 1_000_000)`.
