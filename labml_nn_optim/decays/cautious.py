@@ -7,7 +7,6 @@ paper:
   authors: Lizhang Chen, Jonathan Li, Kaizhao Liang, Baiyu Su, Cong Xie, Nuo Wang Pierse, Chen Liang, Ni Lao, Qiang Liu
   year: 2025
   arxiv: "2510.12402"
-  venue: ICLR 2026
 chapter: "10.2"
 needs: [weight_decay]
 symbols:
@@ -34,8 +33,8 @@ Plain decay never stops pulling. SGD rests where the pull equals the gradient, a
 Adam is on its way to $1 / \lambda = 2.5$, beyond which no weight of [AdamW](../optimizers/adamw.py) can go.
 Both solve another problem than the one that was posed.
 
-Half of the time the pull is not even needed. Above 3 the loss itself drives the weight down. Below 3 it drives
-it up, and there decay works against it. So decay in the first case and not in the second.
+Above 3 the loss drives the weight down, and decay agrees. Below 3 the loss drives it up, and decay works
+against it. So let decay act in the first case alone.
 
 ## The rule
 
