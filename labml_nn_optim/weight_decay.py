@@ -71,7 +71,7 @@ move away from zero, [decay to the start](decays/start.py) pulls to where traini
 ```python
 optimizer = AdamW(
     [
-        {"params": pretrained, "weight_decay": WeightDecayToStart(0.1)},
+        {"params": pretrained, "weight_decay": WeightDecayToStart(1.0)},
         {"params": head},
         {"params": biases, "weight_decay": 0.0},
     ],
