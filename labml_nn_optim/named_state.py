@@ -1,14 +1,76 @@
 r"""
 ---
 title: State by name
-summary: Optimizer state finds its parameters by name, so that a checkpoint survives other groups, another order, and says precisely what does not fit.
+summary: Optimizer state finds its parameters by name, so that a checkpoint loads into other groups and another order, or says precisely what does not fit.
 chapter: "11.12"
-needs: [base]
+needs: [base, param_groups/groups]
 ---
 
-# Two layers exchange their momentum
+# Four layers exchange their state
 
-(prose to come)
+A network for MNIST, 784-256-256-256-256-256-10, makes 400 steps with torch's AdamW, $\alpha = 0.001$, in batches of 128, and is
+saved. Then somebody tidies up. The code that lists the parameters now names the four square matrices from the last to the first.
+The checkpoint loads without a word. The mean training loss from there on, over five seeds:
+
+| state of the optimizer | steps 2 to 11 | steps 1 to 100 |
+|---|---:|---:|
+| found by name, or never stopped: the same to the last bit | 0.136 | 0.132 |
+| none: AdamW starts anew | 0.196 | 0.151 |
+| as torch loads it | 0.164 | 0.156 |
+
+Each matrix goes on with the averages of another one. That is worse than to have lost them, in each of the five runs. Adam's
+[bias correction](optimizers/adam.py) lets it start from nothing. From wrong averages it has to wait until they have faded, and with
+$\beta_2 = 0.999$ that takes a thousand steps.
+
+The checkpoint knew better. Since version 2.6 torch keeps the names of parameters that are given with names, as
+`model.named_parameters()` gives them, in an entry `param_names` of each group. It saves them, and does not look at them when it loads.
+Worse, it takes them over: afterwards the group says `2.weight` where the tensor is that of `8.weight`, and the next checkpoint is wrong by
+its own words.
+
+## The rule
+
+```python
+load_state_dict_by_name(optimizer, torch.load("optimizer.pt"))
+```
+
+- The **state** of each parameter is that which the checkpoint has under its name.
+- The **groups**, their rates and decays, come from the checkpoint if it has the same names in the same groups and order, as in
+  torch. If not, the present ones stay: a group that is gone has no rate to give back.
+- What does not fit raises one `ValueError`, before anything is loaded. It names what is missing, what is too much and
+  what it might be now, and state of another shape.
+
+```
+state_dict must fit the optimizer: it lacks heads.weight, extra; the optimizer has no head.weight
+(nearest: heads.weight), head.bias; body.weight has state of shape (4, 3) for a parameter of shape (4, 5)
+```
+
+It works for any optimizer of torch. Those of this course do it in their own `load_state_dict`, if both sides have names. Groups made by
+[param_groups](param_groups/groups.py) always have them.
+
+## Why places are not enough
+
+A `state_dict` replaces tensors by numbers, counted through all groups. Loading lays the groups of the checkpoint over the present ones,
+the first number on the first parameter. The check is that there are as many groups, each with as many parameters.
+
+So one new [rule](param_groups/rules.py), which cuts a group in two, makes a checkpoint useless: torch refuses it, for the number of groups. And a change that
+keeps the numbers passes: an order, a layer for another. Shapes are not compared. They fail in the first step, if they
+differ, and not in a way that says why.
+
+## What counts as a shape
+
+State has no shape of its own; it is a dictionary of tensors. It counts as that of a parameter if one of them has the parameter's shape. Most
+optimizers keep such a tensor. Adafactor has row and column means of a matrix in its place: $(r, 1)$ and $(1, c)$ for $(r, c)$. Both
+together count, one alone does not: after a head with one output was replaced by one with ten, the averages of shape $(1, c)$ would
+pass for column means.
+
+## Conventions
+
+| | state | rates and decays | a missing name |
+|---|---|---|---|
+| torch | by place | of the checkpoint | not looked at |
+| torch, `distributed.checkpoint` | by name | of the checkpoint | an error |
+| noether | by name | present | `KeyError` |
+| here | by name, if both have names | of the checkpoint if the groups are the same, else present | `ValueError`, or `strict=False` |
 """
 
 from __future__ import annotations
@@ -339,3 +401,75 @@ def matching_names(optimizer: Optimizer) -> Iterator[list[dict[str, Any]]]:
         yield loaded
     finally:
         handle.remove()
+
+
+# ## Traps
+#
+# - **Schedulers of torch that go on from the last rate.** After other groups were matched, the rates are those the groups were made with.
+#   `CosineAnnealingLR` and `StepLR` multiply what they find, so they go on from the start. `LambdaLR` computes anew, and so does
+#   [Scheduler](schedulers/scheduler.py), which writes the right rate when its own state is loaded.
+# - **Without names on one side places count**, also here. To load by place on purpose, take `param_names` out of the groups
+#   of the checkpoint. That is the way for a network whose layers have other names now, in the same order.
+# - **A tied parameter goes by its first name.** Define the head before the embedding, and the first name is another.
+# - **Unfrozen layers** are not in the old checkpoint. `strict=False` lets them start anew and says which they are.
+# - **Another optimizer.** Names say nothing about what the state is. Averages of Adam load into SGD, and lie there unused. A
+#   [CompositeOptimizer](param_groups/composite.py) writes down who made what; that is compared.
+# - **L-BFGS** keeps one history of all parameters end to end. Its order cannot change, and trying is an error.
+# - **Optimizers that project gradients** to a lower rank have no tensor of the parameter's shape. They are refused here.
+#
+# ## Exercises
+#
+# **1.** Show that after loading by place the group of torch's optimizer lies about its parameter.
+#
+# ::: solution
+# ```python
+# import torch
+#
+# a, b = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
+# first = torch.optim.SGD([("a", a), ("b", b)], lr=0.1, momentum=0.9)
+# a.grad, b.grad = torch.ones(2), 5 * torch.ones(2)
+# first.step()
+# second = torch.optim.SGD([("b", b), ("a", a)], lr=0.1, momentum=0.9)
+# second.load_state_dict(first.state_dict())
+# group = second.param_groups[0]
+# assert group["params"][0] is b
+# assert group["param_names"][0] == "a"
+# assert second.state[b]["momentum_buffer"].tolist() == [1.0, 1.0]
+# ```
+# The buffer is that of `a`. Nothing can find out now: the names and the state agree, and only the tensors do not.
+# :::
+#
+# **2.** A checkpoint was saved from a model inside of `DistributedDataParallel`, so that all names begin with `module.`. Load
+# it into the bare model.
+#
+# ::: solution
+# A hook of torch may change a checkpoint before it is loaded; names are matched after that.
+#
+# ```python
+# import torch
+# from labml_nn_optim.named_state import load_state_dict_by_name
+#
+#
+# def without_prefix(optimizer, state_dict):
+#     groups = [
+#         group | {"param_names": [name.removeprefix("module.") for name in group["param_names"]]}
+#         for group in state_dict["param_groups"]
+#     ]
+#     return state_dict | {"param_groups": groups}
+#
+#
+# model = torch.nn.Linear(2, 2)
+# named = [(f"module.{name}", param) for name, param in model.named_parameters()]
+# saved = torch.optim.Adam(named).state_dict()
+# optimizer = torch.optim.Adam(model.named_parameters())
+# optimizer.register_load_state_dict_pre_hook(without_prefix)
+# assert load_state_dict_by_name(optimizer, saved) == ([], [])
+# ```
+# :::
+#
+# **3.** Why are the present rates kept when the groups differ, and not given to each parameter from the group it was in?
+#
+# ::: solution
+# A rate belongs to a group. Two parameters that were apart and now share a group may bring two rates, and one of them would have to
+# win. And groups differ because someone has changed the rules: the new rates are what was wanted.
+# :::
