@@ -206,6 +206,8 @@ def param_groups(
         row for rule, rows in zip(listed, selected, strict=True) if rule.freeze for row in rows
     }
     left_out = set() if include_frozen else frozen | to_freeze
+    for rule, rows in zip(listed, selected, strict=True):
+        check_match(table, rule, rows, left_out)
     kept = [row for row in range(len(table)) if row not in left_out]
     if not kept:
         raise ValueError("model must have a parameter to train, got none that is not frozen")
@@ -298,7 +300,8 @@ def leave_to_longest(rules: Sequence[Rule], selected: Sequence[set[int]]) -> Non
 
 def check_match(table: ParameterTable, rule: Rule, rows: set[int], frozen: set[int]) -> None:
     """Raise `ValueError` if a rule that is not optional speaks of no parameter that is trained."""
-    if rule.optional or rows - frozen or (rows and rule.freeze):
+    # What only tags may serve the rule that freezes.
+    if rule.optional or rows - frozen or (rows and (rule.freeze or not rule.actions)):
         return
     if rows:
         raise ValueError(f"{rule!r} must match a parameter that is trained, got frozen ones only")

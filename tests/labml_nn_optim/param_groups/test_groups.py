@@ -17,6 +17,7 @@ from labml_nn_optim.param_groups import (
     ParamGroups,
     Rule,
     Substring,
+    Tagged,
     param_groups,
 )
 from tests.labml_nn_optim.param_groups.examples import (
@@ -482,3 +483,20 @@ def test_groups_tell_what_each_rule_spoke_of() -> None:
         *((2, 15), (1, 20), (0, 0)),
     ]
     assert groups.applied[2] == Applied(rules[0], 2, 15)
+
+
+def test_a_rule_about_what_another_one_freezes_is_an_error_each_time() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    rules = [Rule("0.*", freeze=True), Rule("0.weight", lr_scale=0.1)]
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"lr_scale=0.1\) must match .* got frozen ones only"):
+            param_groups(model, rules, lr=1.0)
+        assert model[0].weight.requires_grad
+    assert param_groups(model, rules, lr=1.0, include_frozen=True)[0]["lr"] == 0.1
+
+
+def test_a_tag_may_choose_what_is_frozen() -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    rules = [Rule("0.*", tags="old"), Rule(Tagged("old"), freeze=True)]
+    for _ in range(2):
+        assert param_groups(model, rules, lr=1.0).frozen == ("0.weight", "0.bias")
