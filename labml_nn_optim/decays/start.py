@@ -156,6 +156,16 @@ class WeightDecayToStart(WeightDecay):
 # - **A number keeps the kind.** In an optimizer that is made with `WeightDecayToStart(0.1)`, a group with
 #   `"weight_decay": 0.05` goes to its start, too. For plain decay there write `WeightDecay(0.05)`.
 #
+# ## What the experiment shows
+#
+# [The network of MNIST](../../experiments/finetune.py) learns other digits from fifty images. At the best rate, $\alpha = 0.001$, decay to the start does nothing: for
+# $\lambda$ from 1 to 30 the accuracy changes by at most 0.2 points. At 0.01, too large without decay, it repairs: 79.9 % without, 83.7, 84.0, 86.0 and 87.8 % for
+# $\lambda = 1$, 3, 10 and 30. Decay to zero, in the same places: 80.3, 82.3, 79.7 and 72.8 %.
+#
+# The 87.8 % are the highest number of that page, 1.3 points above one rate at its best, with eight seeds of ten. But $\alpha\lambda = 0.3$
+# takes back three tenths of the way in each of the first steps: the layers below the head hardly move. It keeps what they knew: 69.5 % of MNIST is still read, and 24.1 %
+# after decay to zero.
+#
 # ## Exercises
 #
 # **1.** Check the formula of the place of rest with two weights of the curvatures 1 and 0.01.
