@@ -96,6 +96,11 @@ def test_what_is_not_given_is_a_dash_and_large_numbers_have_commas() -> None:
     ]
 
 
+def test_two_names_are_all_there_is_to_tell_of_two_tensors() -> None:
+    text = description(param_groups(Net().head, lr=1.0, exclude_bias_from_weight_decay=False))
+    assert text.splitlines()[1].endswith("  weight, bias")
+
+
 def test_a_single_tensor_is_a_group_of_one() -> None:
     table = lines(description([{"params": torch.zeros(2, 3), "lr": 0.1}]))
     assert table[1] == ["0", "0.1", "1", "-", "1", "6", "(2,", "3)"]
