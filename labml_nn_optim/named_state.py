@@ -114,7 +114,7 @@ class MatchedKeys(NamedTuple):
 
 
 def load_state_dict_by_name(
-    optimizer: Optimizer, state_dict: Mapping[str, Any], strict: bool = True
+    optimizer: Optimizer, state_dict: dict[str, Any], strict: bool = True
 ) -> MatchedKeys:
     """Load a checkpoint into an optimizer whose groups, or their order, may be others than then.
 
@@ -138,7 +138,7 @@ def load_state_dict_by_name(
     # After the optimizer's own hooks, which may give names that fit.
     handle = optimizer.register_load_state_dict_pre_hook(match)
     try:
-        optimizer.load_state_dict(dict(state_dict))
+        optimizer.load_state_dict(state_dict)
     finally:
         handle.remove()
     return found[-1]
@@ -312,14 +312,9 @@ def names_of(groups: Sequence[Mapping[str, Any]], whose: str) -> list[list[str]]
 
 def is_regrouped(optimizer: Optimizer, state_dict: Mapping[str, Any]) -> bool:
     """Whether both sides have names, and not the same ones in the same groups and order."""
-    names: list[list[Any]] = [
-        [group.get("param_names") for group in groups]
-        for groups in (optimizer.param_groups, groups_of(state_dict))
-    ]
-    if None in chain(*names):
-        return False
-    present, saved = ([list(own) for own in side] for side in names)
-    return present != saved
+    present = [group.get("param_names") for group in optimizer.param_groups]
+    saved = [group.get("param_names") for group in groups_of(state_dict)]
+    return None not in present and None not in saved and present != saved
 
 
 def params_of(groups: Iterable[Mapping[str, Any]]) -> Iterator[Any]:

@@ -144,6 +144,16 @@ def test_a_parameter_that_had_no_gradient_has_no_state() -> None:
     assert set(other.state) == {params[name] for name in "acd"}
 
 
+def test_the_keys_of_the_state_may_be_names() -> None:
+    params = params_of(SHAPES)
+    saved = saved_by(momentum, params)
+    saved["param_groups"][0]["params"] = list(SHAPES)
+    saved["state"] = dict(zip(SHAPES, saved["state"].values(), strict=True))
+    matched = match_by_name(momentum(grouped(params, TWO), lr=0.02), saved)
+    assert list(matched["state"]) == [0, 1, 2, 3]
+    assert matched["state"][0] is saved["state"]["d"]
+
+
 def test_what_belongs_to_no_parameter_stays_in_the_checkpoint() -> None:
     params = params_of(SHAPES)
     saved = saved_by(momentum, params) | {"version": 3}
@@ -224,6 +234,12 @@ def test_state_of_another_shape_is_refused_in_any_case(strict: bool) -> None:
     assert not other.state
 
 
+def test_state_of_one_element_does_not_fit_a_number() -> None:
+    saved = saved_by(Adam, params_of({"a": (1,)}), [["a"]])
+    with pytest.raises(ValueError, match=r"a has state of shape \(1,\) for .* shape \(\)$"):
+        match_by_name(Adam(grouped(params_of({"a": ()}), [["a"]])), saved)
+
+
 def test_state_for_rows_and_columns_has_its_parameters_shape() -> None:
     saved = saved_by(Adafactor, params_of({"a": (3, 4)}), [["a"]])
     load_state_dict_by_name(Adafactor(grouped(params_of({"a": (3, 4)}), [["a"]])), saved)
@@ -272,10 +288,13 @@ def test_state_that_another_class_made_is_not_taken() -> None:
     expected = "d has state of Muon, and is stepped by SGD, b has state of Muon"
     with pytest.raises(ValueError, match=expected):
         load_state_dict_by_name(other, saved)
+    saved["state"][0]["momentum_buffer"] = torch.zeros(9)
     keys = load_state_dict_by_name(other, saved, strict=False)
     assert keys.missing_keys == ["d", "b"]
     assert set(other.state) == {params["a"], params["c"]}
     assert "stepped_by" not in other.param_groups[0]
+    saved["state"][0] = saved["state"][1] = {}
+    assert load_state_dict_by_name(other, saved) == ([], [])
 
 
 def test_the_one_state_of_lbfgs_needs_the_same_order() -> None:
