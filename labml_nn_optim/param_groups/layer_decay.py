@@ -14,9 +14,12 @@ needs: [param_groups/groups, param_groups/depth]
 
 # The first layers know most already
 
-A network that was trained on millions of photographs is to tell apart ten kinds of cloth. Its first layers see edges and
-textures, and cloth has these too. Its last layer is new and knows nothing. With one learning rate for all, a rate that is right for
-the head tears up the stem, while the head is still random and its gradients mean little.
+[A network that reads MNIST](../../experiments/finetune.py) gets a new last layer and fifty images of digits by other hands. With
+$\alpha = 0.01$ for all of its four layers it reads 79.9 % of new ones. With 0.01 for the new layer, a quarter of that for the one before it, a
+sixteenth and a sixty-fourth for the first two, it reads 87.1 %.
+
+The new layer knows nothing and has far to go. The others know what strokes look like. A rate that is right for the new one tears them up,
+while the new one is still random and its gradients mean little.
 
 So give the layers different rates: the full one for the head, and less and less towards the stem.
 
@@ -152,7 +155,7 @@ class LayerDecay:
 # - **A scheduler in the absolute mode of another library** overwrites the group's rate. torch's start from it, and keep it.
 # - **Twice the scale.** timm's scheduler multiplies by `lr_scale` what it starts from, the group's `initial_lr`. The groups made here have the
 #   scale in `lr` already. With timm's scheduler, set `group["lr"] = group.get("original_lr", group["lr"])` before it is made.
-# - **Warm-up.** A new head needs time more than a rate. A few hundred steps with a frozen backbone do as much for it.
+# - **Letting the head go first** is another thing: a schedule for some, [by tag](../../docs_src/tags.md). In our run it gained nothing.
 #
 # ## What the experiment shows
 #
