@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labml_nn_optim.param_groups.composite import CompositeOptimizer, split_by_tag
 from labml_nn_optim.param_groups.constructor import LearningRateDecayOptimWrapperConstructor
 from labml_nn_optim.param_groups.groups import Applied, ParamGroups, param_groups
 from labml_nn_optim.param_groups.layer_decay import LayerDecay
@@ -33,6 +34,7 @@ from labml_nn_optim.param_groups.width import WidthScaling
 __all__ = [
     "Applied",
     "Biases",
+    "CompositeOptimizer",
     "Depth",
     "Glob",
     "LayerDecay",
@@ -61,4 +63,5 @@ __all__ = [
     "describe",
     "description",
     "param_groups",
+    "split_by_tag",
 ]
