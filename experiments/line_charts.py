@@ -61,6 +61,10 @@ class Panel:
     x_title: str = "step"
     y_range: tuple[float, float] | None = None
 
+    def part(self) -> Part:
+        """Return the panel as a part of a chart."""
+        return _panel(self)
+
 
 def line_chart(panels: Sequence[Panel]) -> Part:
     """Return a chart of panels side by side, for `curves.to_svg` and `curves.to_page_svg`."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from markupsafe import Markup
@@ -22,14 +22,28 @@ from experiments import (
     finetune_results,
     widths_results,
 )
-from experiments.curves import to_page_svg
+from experiments.curves import side_by_side, to_page_svg
 from experiments.grids import Grid
+from experiments.group_charts import (
+    Shade,
+    TreePanel,
+    lr_scales,
+    parameter_names,
+    weight_decays,
+)
 from experiments.library import LIBRARY
-from experiments.line_charts import Line, Panel, line_chart, logarithmic_steps
+from experiments.line_charts import Line, Panel, Part, logarithmic_steps
 from site_gen.plugins import Figure
 
 POINTS = 160
 WIDTHS_BASE = 64
+
+
+class Drawable(Protocol):
+    """A panel of any kind."""
+
+    def part(self) -> Part:
+        """Return the panel as a part of a chart."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +51,14 @@ class Plot:
     """A figure of a page.
 
     * `title`, `anchor`: of its heading
+    * `panels`: what is drawn, side by side
     * `description`: what a screen reader says
     * `caption`: what stands below, as HTML
     """
 
     title: str
     anchor: str
-    panels: Sequence[Panel]
+    panels: Sequence[Drawable]
     description: str
     caption: Markup
 
@@ -59,7 +74,8 @@ def figures(chapter: str) -> Iterator[Figure]:
 
 def draw(plot: Plot) -> Figure:
     """Return the figure of a plot; a chart that has not changed is drawn once."""
-    chart = _drawn(json.dumps(line_chart(plot.panels)), plot.title, plot.description)
+    spec = side_by_side(*(panel.part() for panel in plot.panels))
+    chart = _drawn(json.dumps(spec), plot.title, plot.description)
     caption = Markup('<p class="curve-conditions">{}</p>').format(plot.caption)
     return Figure(plot.title, plot.anchor, chart + caption)
 
@@ -312,6 +328,134 @@ def best_rates() -> Plot:
     )
 
 
+def _groups_of(model: torch.nn.Module, *rules: Any) -> list[dict[str, Any]]:
+    groups = importlib.import_module(f"{LIBRARY}.param_groups")
+    made: list[dict[str, Any]] = groups.param_groups(model, rules, lr=1e-3, weight_decay=0.05)
+    return made
+
+
+def _torchvision(name: str) -> torch.nn.Module:
+    """Make a model of torchvision without memory for its parameters."""
+    models = importlib.import_module("torchvision.models")
+    with torch.device("meta"):
+        model: torch.nn.Module = models.get_model(name, weights=None)
+    return model
+
+
+def _recipe_tree(model: torch.nn.Module, *rules: Any, title: str, subtitle: str) -> TreePanel:
+    """Return a tree shaded by the scale of the learning rate, above a strip of the decay."""
+    groups = _groups_of(model, *rules)
+    return TreePanel(
+        title,
+        subtitle,
+        parameter_names(model),
+        type(model).__name__,
+        Shade("lr_scale", lr_scales(groups), log=True),
+        _decay_shade(groups),
+    )
+
+
+def _decay_shade(groups: Sequence[dict[str, Any]]) -> Shade:
+    return Shade("weight decay", weight_decays(groups), colour=1)
+
+
+def layer_decay_tree() -> Plot:
+    """Return the scales that layer decay gives a ViT."""
+    layer_decay = importlib.import_module(f"{LIBRARY}.param_groups").LayerDecay(0.75)
+    model = _torchvision("vit_b_16")
+    panel = _recipe_tree(model, layer_decay, title="ViT-B/16", subtitle=repr(layer_decay))
+    low, high = min(panel.tree.numbers.values()), max(panel.tree.numbers.values())
+    return Plot(
+        "A ViT under layer decay",
+        "scales",
+        [panel],
+        f"The modules of a ViT as a tree. The scale of the learning rate is {low:.2g} for the embeddings, "
+        f"grows from block to block, and is {high:g} for the last normalization and the head.",
+        Markup(
+            "Modules in the order of their parameters, from the whole model above to the blocks below. "
+            "A module with several scales is left empty."
+        ),
+    )
+
+
+def no_decay_tree() -> Plot:
+    """Return what the built-in rules decay in a ViT, and in one of its blocks."""
+    model = _torchvision("vit_b_16")
+    shade = _decay_shade(_groups_of(model))
+    decayed = sum(number > 0 for number in shade.numbers.values())
+    names = parameter_names(model)
+    block = "encoder.layers.encoder_layer_0"
+    whole = TreePanel(
+        "ViT-B/16",
+        f"{decayed} of {len(names)} tensors decay",
+        names,
+        type(model).__name__,
+        shade,
+        shade,
+        levels=3,
+    )
+    inside = {
+        name.removeprefix(f"{block}."): number
+        for name, number in shade.numbers.items()
+        if name.startswith(f"{block}.")
+    }
+    one = TreePanel(
+        "One block of it",
+        block,
+        [name.removeprefix(f"{block}.") for name in parameter_names(model, f"{block}.")],
+        "encoder_layer_0",
+        Shade(shade.title, inside, colour=shade.colour),
+        whole=False,
+    )
+    return Plot(
+        "What decays in a ViT",
+        "decayed",
+        [whole, one],
+        "In each block the four matrices decay, and no bias and no normalization. Class token and position "
+        "embedding have three dimensions, and decay.",
+        Markup("The strip has a cell for each tensor. A module of both kinds is left empty."),
+    )
+
+
+def depth_trees() -> Plot:
+    """Return the depths that the structure tells for two networks with stages."""
+    panels = []
+    for name, title in (("swin_t", "Swin-T"), ("convnext_tiny", "ConvNeXt-T")):
+        model = _torchvision(name)
+        table = importlib.import_module(f"{LIBRARY}.param_groups").ParameterTable(model)
+        layers = table.layers()
+        depths = dict(zip(table.names, map(float, layers.depths), strict=True))
+        shade = Shade("depth", depths, labels=True)
+        subtitle = f"D = {layers.num_layers}"
+        root = type(model).__name__
+        panels.append(TreePanel(title, subtitle, table.names, root, shade, shade))
+    return Plot(
+        "Depths in two networks with stages",
+        "depths",
+        panels,
+        "The modules of a Swin and of a ConvNeXt as trees, with the depth below. It grows by one from "
+        "block to block; what halves the resolution between two stages has the depth of the next block.",
+        Markup("A module whose parameters have several depths is left empty."),
+    )
+
+
+def recipe_tree() -> Plot:
+    """Return what two rules make of the MNIST network."""
+    groups = importlib.import_module(f"{LIBRARY}.param_groups")
+    with torch.device("meta"):
+        model = importlib.import_module("experiments.mnist").Model()
+    rules = [groups.LayerDecay(0.5), groups.Rule("output.*", lr_scale=10)]
+    panel = _recipe_tree(model, *rules, title="the MNIST network", subtitle="two rules")
+    scales = ", ".join(f"{scale:g}" for scale in sorted(set(panel.tree.numbers.values())))
+    return Plot(
+        "Two rules and the built-in ones",
+        "recipe",
+        [panel],
+        f"The four layers have the scales {scales}. Of each the weight decays and the bias does not.",
+        Markup("<code>[{}]</code>").format(", ".join(map(repr, rules))),
+    )
+
+
 PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "radam": [rectification],
     "noam": [noam_rates],
@@ -321,12 +465,13 @@ PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "counterexample": [counterexample, random_counterexample],
     "averaging": [averages],
     "finetune": [fine_tuning],
-    "layer_decay": [layer_decays],
-    "rules": [head_rules],
+    "layer_decay": [layer_decay_tree, layer_decays],
+    "rules": [recipe_tree, head_rules],
     "start": [decay_to_start],
-    "no_decay": [bias_decay],
+    "no_decay": [no_decay_tree, bias_decay],
     "tags": [schedules_by_tag],
     "width": [best_rates],
     "widths": [best_rates],
+    "depth": [depth_trees],
 }
 """The figures of a chapter, by the name of its file."""

@@ -11,6 +11,7 @@ from labml_nn_optim import RAdam, optimizer_names
 EXPERIMENTS = ("counterexample", "averaging", "finetune", "widths")
 PARTS = {
     "layer_decay": "param_groups",
+    "depth": "param_groups",
     "rules": "param_groups",
     "no_decay": "param_groups",
     "start": "decays",
