@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import json
 import math
@@ -10,19 +11,23 @@ import torch
 from experiments import widths
 from experiments.cli import run_command
 from experiments.curves import to_svg
-from experiments.grids import Grid, load_all
+from experiments.grids import Grid, load_all, save
 from experiments.line_charts import line_chart
-from experiments.widths import LRS, Setting, main, make_model, settings, train
+from experiments.records import RecordError
+from experiments.widths import BATCH_SIZE, LRS, Setting, main, make_model, settings, train
 from experiments.widths_results import (
+    FOLDER,
     MUP,
     NAMES,
     STANDARD,
     best_lr,
+    find,
     losses,
     median,
     panels,
     valley,
 )
+from labml_nn_optim.param_groups import width as width_chapter
 
 CPU = torch.device("cpu")
 
@@ -213,3 +218,64 @@ def test_bad_arguments_give_one_line(arguments, message, capfd):
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
     assert message in captured.err
+
+
+def test_a_grid_is_found_by_its_base(tmp_path):
+    environment = find(64).environment
+    for base in (8, 4):
+        configuration = {"base_width": base}
+        save(
+            Grid("widths", configuration, find(64).data, environment, 1.0, [{"width": base}]),
+            tmp_path,
+        )
+    assert find(4, tmp_path).rows == [{"width": 4}]
+    with pytest.raises(RecordError, match="has no grid with the base 16"):
+        find(16, tmp_path)
+
+
+@pytest.mark.parametrize(("base", "found"), [(64, [64, 128, 256, 512, 1024]), (256, [256, 1024])])
+def test_the_committed_runs_are_three_seeds_of_every_setting_on_mnist(base, found):
+    grid = find(base)
+    assert grid.data["name"] == "mnist"
+    assert grid.configuration["widths"] == found
+    assert grid.configuration["batch_size"] == BATCH_SIZE
+    assert grid.configuration["lrs"] == pytest.approx(LRS, rel=1e-5)
+    # The name is that of the rates themselves, and not of those rounded in the file.
+    exact = dataclasses.replace(grid, configuration=grid.configuration | {"lrs": list(LRS)})
+    assert (FOLDER / exact.file_name).is_file()
+    for name, width, lr in itertools.product(NAMES, found, grid.configuration["lrs"]):
+        assert len(losses(grid, name, width, lr)) == 3
+
+
+def test_both_grids_have_the_same_losses_where_they_have_the_same_runs():
+    for width, lr in itertools.product((256, 1024), find(64).configuration["lrs"]):
+        assert losses(find(64), STANDARD, width, lr) == losses(find(256), STANDARD, width, lr)
+
+
+def tables(text):
+    """The rows of the tables of a chapter whose first column is a width, as numbers."""
+    rows = []
+    for line in text.splitlines():
+        cells = [cell.strip(" $").replace("2^{", "").rstrip("}") for cell in line.split("|")[1:-1]]
+        if len(cells) > 3 and cells[0].isdigit() and int(cells[0]) in (64, 128, 256, 512, 1024):
+            rows.append(tuple(map(float, cells)))
+    return rows
+
+
+def expected_row(width, names):
+    grid = find(64)
+    base = best_lr(grid, STANDARD, 64)
+    assert math.log2(base) == pytest.approx(-8, abs=1e-4)
+    row = [float(width)]
+    for name in names:
+        best = median(grid, name, width, best_lr(grid, name, width))
+        row += [round(valley(grid, name, width), 1), round(best, 4)]
+        row.append(round(median(grid, name, width, base), 4))
+    return tuple(row)
+
+
+def test_the_tables_of_both_chapters_are_those_of_the_runs():
+    all_widths = find(64).configuration["widths"]
+    assert tables(widths.__doc__) == [expected_row(width, NAMES) for width in all_widths]
+    first = tables(width_chapter.__doc__)[:5]
+    assert first == [expected_row(width, [STANDARD]) for width in all_widths]
