@@ -14,13 +14,21 @@ $2^{-13}$ to $2^{-4}$, three seeds. Once with torch's initialization and one rat
 [muP](../labml_nn_optim/param_groups/width.py), scaled from the width 64. A loss below is the median over the seeds, and the best rate is the lowest
 point of a parabola through the best of the ten and its neighbours.
 
-| width | standard: best rate | loss there | loss at $2^{-8}$ | muP: best rate | loss there | loss at $2^{-8}$ |
-|---:|---:|---:|---:|---:|---:|---:|
-| 64 | $2^{-7.9}$ | 0.1683 | 0.1683 | $2^{-7.9}$ | 0.1683 | 0.1683 |
-| 128 | $2^{-8.4}$ | 0.1431 | 0.1431 | $2^{-7.9}$ | 0.1424 | 0.1424 |
-| 256 | $2^{-9.0}$ | 0.1253 | 0.1395 | $2^{-7.7}$ | 0.1329 | 0.1329 |
-| 512 | $2^{-9.7}$ | 0.1213 | 0.1434 | $2^{-7.4}$ | 0.1273 | 0.1286 |
-| 1024 | $2^{-10.3}$ | 0.1155 | 0.1580 | $2^{-7.5}$ | 0.1239 | 0.1245 |
+| width | best rate, standard | loss there | loss at $2^{-8}$ |
+|---:|---:|---:|---:|
+| 64 | $2^{-7.9}$ | 0.1683 | 0.1683 |
+| 128 | $2^{-8.4}$ | 0.1431 | 0.1431 |
+| 256 | $2^{-9.0}$ | 0.1253 | 0.1395 |
+| 512 | $2^{-9.7}$ | 0.1213 | 0.1434 |
+| 1024 | $2^{-10.3}$ | 0.1155 | 0.1580 |
+
+| width | best rate, muP | loss there | loss at $2^{-8}$ |
+|---:|---:|---:|---:|
+| 64 | $2^{-7.9}$ | 0.1683 | 0.1683 |
+| 128 | $2^{-7.9}$ | 0.1424 | 0.1424 |
+| 256 | $2^{-7.7}$ | 0.1329 | 0.1329 |
+| 512 | $2^{-7.4}$ | 0.1273 | 0.1286 |
+| 1024 | $2^{-7.5}$ | 0.1239 | 0.1245 |
 
 $2^{-8}$ is the rate that a search at the width 64 finds.
 
@@ -47,8 +55,8 @@ At 1024 the search in the standard parametrization ends at 0.1155, below the 0.1
 layers that the base has. It says how to keep it, not that it is a good one.
 
 A standard network of 256 is a muP network with the base 256, and it had 0.1253, where muP from 64 had 0.1329. So a wider base
-should help, and it does: scaled from 256 to 1024 muP comes to 0.1192, and its best rate stays at $2^{-9}$, where it was. Of the gap at the rate of the base, 0.0090,
-0.0037 are left.
+should help, and it does: scaled from 256 to 1024 muP comes to 0.1192, and its best rate stays at $2^{-9}$, where it was. At the rate of the base it was 0.0090
+behind the search, and is now 0.0037.
 """
 
 from __future__ import annotations
@@ -238,7 +246,7 @@ if __name__ == "__main__":
 # ## Traps
 #
 # - **The edge of the grid.** A best rate at the first or the last rate that was tried is none. The ten rates reach three octaves
-#   beyond the best ones of the table, to either side.
+#   beyond the best ones of the tables, to either side.
 # - **A constant rate.** Here the loss at the end of a run holds the noise of the last steps, which large rates have more of. How much the best
 #   rate moves under one that falls to 0 was not run.
 # - **Short runs.** 469 steps are few. A small rate has no time to arrive, so the left side of every curve is about speed and
