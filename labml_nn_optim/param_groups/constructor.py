@@ -24,10 +24,12 @@ optim_wrapper = dict(
 ```
 
 The rate falls by layers. The biases are not twice as fast, and the head is not ten times as fast: `bias_lr_mult` and
-`lr_mult` belong to the constructor that this one is made from, and this one does not read them. Nothing says so. The 10
+`lr_mult` belong to the constructor that this one is made from, and this one does not read them. Nothing says so when it runs; a line of its
+documentation does, for `lr_mult`. The 10
 is even written into the group of the head, under the name `lr_mult`, where no optimizer looks.
 
-This class reads the same configuration and builds the same groups. Where mmpretrain is silent it warns. With
+This class reads the same configuration and builds the same groups. It warns of `bias_lr_mult`, of `dwconv_decay_mult`, and of a custom key that
+matches nothing. An `lr_mult` it passes on without a word, as documented. With
 `repair=True` the keys do what their names say.
 
 ```python
@@ -48,7 +50,8 @@ The weight decay is $\lambda$ times the multiplier of the first of these that fi
 
 1. `custom_keys`: the longest key that is a part of the name, of equally long ones the first in the alphabet. Its
    `decay_mult` is 1 if not given: a key that sets something else takes a bias or a normalization back into
-   the full decay. All its other entries go into the group, except `lr`.
+   the full decay. All its other entries go into the group, except `lr`, `lr_scale`, `layer_id` and `param_name`,
+   which the depth decides.
 2. `norm_decay_mult`: weights and biases of batch, instance, group and layer normalization.
 3. `bias_decay_mult`: what is called `bias`.
 4. `flat_decay_mult`: what has one dimension.
@@ -106,8 +109,10 @@ from labml_nn_optim.registry import get_optimizer, optimizer_names
 __all__ = ["LearningRateDecayOptimWrapperConstructor"]
 
 DECAYS = ("norm_decay_mult", "bias_decay_mult", "flat_decay_mult")
+MULTIPLIERS = ("decay_mult", "lr_mult")
 IGNORED = ("bias_lr_mult", "dwconv_decay_mult")
 KEYS = ("layer_decay_rate", *DECAYS, "custom_keys", *IGNORED, "bypass_duplicate")
+OF_DEPTH = ("lr", "lr_scale", "layer_id", "param_name")
 WRAPPER_KEYS = ("optimizer", "paramwise_cfg", "type", "constructor")
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -121,8 +126,8 @@ class LearningRateDecayOptimWrapperConstructor:
     - `paramwise_cfg`: `layer_decay_rate`, `norm_decay_mult`, `bias_decay_mult`, `flat_decay_mult`,
       `custom_keys`; it may stand in `optim_wrapper_cfg` as well. Without any there is one plain group
     - `layers`, `final_norm`: how the depth is found, see [LayerDecay](layer_decay.py#LayerDecay)
-    - `repair`: do what mmengine's constructor does with the keys that mmpretrain's ignores, and what the
-      documentation of both says
+    - `repair`: do what mmengine's constructor does with the keys that mmpretrain's ignores, and what its
+      documentation says of biases
 
     Each group has `lr`, `weight_decay`, `lr_scale`, `layer_id` and `param_name`, and what `custom_keys` says
     besides `decay_mult`.
@@ -171,10 +176,14 @@ class LearningRateDecayOptimWrapperConstructor:
         multipliers = {key: self.paramwise_cfg.get(key) for key in (*DECAYS, *IGNORED)}
         for key, value in self.custom_keys.items():
             require_mapping(f"custom_keys[{key!r}]", value)
-            multipliers |= {
-                f"custom_keys[{key!r}].{each}": value.get(each)
-                for each in ("decay_mult", "lr_mult")
-            }
+            for name in value:
+                near = difflib.get_close_matches(name, MULTIPLIERS, n=1, cutoff=0.8)
+                if near and name not in MULTIPLIERS:
+                    raise ValueError(
+                        f"custom_keys[{key!r}] must have an entry that is read, got {name!r}; "
+                        f"did you mean {near[0]}?"
+                    )
+            multipliers |= {f"custom_keys[{key!r}].{each}": value.get(each) for each in MULTIPLIERS}
         for name, number in multipliers.items():
             if number is None:
                 continue
@@ -265,15 +274,21 @@ class LearningRateDecayOptimWrapperConstructor:
         return key in (f".{name}" if self.repair else name)
 
     def _custom_rule(self, key: str, rows: set[int]) -> Rule:
-        actions: dict[str, Any] = {"lr_scale": 1.0} | self.custom_keys[key]
-        # The layer has the last word on the rate, and a decay that is set on what it is multiplied with.
-        actions.pop("lr", None)
-        mult = actions.pop("decay_mult", 1.0)
-        if self.base_wd is not None and "weight_decay" not in actions:
-            actions["weight_decay_scale"] = mult
-        if self.repair:
-            actions["lr_scale"] *= actions.pop("lr_mult", 1.0)
-        return Rule(Chosen(frozenset(rows), f"custom_keys[{key!r}]"), optional=True, **actions)
+        entries = {
+            name: value for name, value in self.custom_keys[key].items() if name not in OF_DEPTH
+        }
+        mult = entries.pop("decay_mult", 1.0)
+        lr_scale = entries.pop("lr_mult", 1.0) if self.repair else 1.0
+        # A decay that is set has nothing to be multiplied with.
+        scales = (
+            {}
+            if self.base_wd is None or "weight_decay" in entries
+            else {"weight_decay_scale": mult}
+        )
+        select = Chosen(frozenset(rows), f"custom_keys[{key!r}]")
+        rule = Rule(select, lr_scale=lr_scale, optional=True, **scales)
+        rule.actions |= entries
+        return rule
 
     def _tests(self) -> dict[str, Callable[[ParameterTable, int], bool]]:
         """Return what each multiplier is for, in the order in which they are tried."""

@@ -12,8 +12,8 @@ mmpretrain has a backbone named HiViT, whose blocks are `blocks.0`, `blocks.1` a
 deep a parameter is looks for `layers`. It finds none, and puts every block at the depth of the head. Set
 `layer_decay_rate=0.65` there, and all blocks train at the full rate. No error, no warning.
 
-Its function for ResNet looks for `backbone.layer`. Under any other prefix it puts all of the network at depth 0,
-which at 0.65 and eight depths is a twentieth of the rate, for the head too.
+Its function for ResNet looks for `backbone.layer`. Under any other prefix it puts all of the backbone at depth 0,
+which at 0.65 and eight depths is a twentieth of the rate.
 
 A [layer-wise rate](layer_decay.py) is a power of the depth. It is as good as the depth is.
 
@@ -64,15 +64,17 @@ parameters; a normalization joins the module before it.
 | the MNIST network | 4 | |
 
 This was tried on the models of torchvision and timm above, and on the names of Hugging Face's BERT, GPT-2, LLaMA, ViT, Swin, ConvNeXt and ResNet. It
-is a guess all the same. Read [the table](report.py) before you train.
+is a guess all the same. The figures below show Swin-T and ConvNeXt-T. Read [the table](report.py) before you train.
 
 ## Conventions
 
 - **The final normalization.** mmpretrain gives it the depth of the head, and so the full rate. timm counts it to the
-  last block. `final_norm` chooses.
+  last block in a ViT and a Swin, to the head in a ConvNeXt. `final_norm` chooses.
 - **Coarse depths.** For ConvNeXt mmpretrain follows the code of BEiT and of ConvNeXt: stages 1 and 2 have one depth each, the nine
   blocks of stage 3 are taken in threes, stage 4 has one. For ResNet it takes blocks in twos to sixes. So $D$ is 8 where
   the structure has 20 or 18.
+- **Between stages.** The layer that halves the resolution goes with the block behind it in torchvision's and timm's Swin, and so it does in timm's
+  groups. mmpretrain counts it to the block before, a factor $r$ apart.
 - **Position embeddings.** mmpretrain's Swin counts `absolute_pos_embed` to the head. Here an embedding is the stem.
 - **Encoder and decoder.** Blocks of both count on, the decoder's after the encoder's.
 
@@ -148,6 +150,8 @@ def check_layers(layers: LayerPatterns | None, final_norm: str) -> None:
     require_choice("final_norm", final_norm, FINAL_NORMS)
     if layers is not None:
         compiled_patterns(layers)
+        if final_norm != FINAL_NORMS[0]:
+            raise ValueError(f"final_norm must not be given where layers are, got {final_norm!r}")
 
 
 # ## The list says it
@@ -418,7 +422,8 @@ def _normalizes(classes: tuple[type, ...]) -> bool:
 #
 # ## Exercises
 #
-# **1.** A network has the parameters below. Which depth has each, and what is $D$?
+# **1.** A network has an embedding `embed`, two blocks `blocks.0` and `blocks.1`, a normalization `norm` and a linear layer `head`. Which depth
+# has each, and what is $D$?
 #
 # ::: solution
 # Two blocks, so $D = 4$. `norm` is behind the last block: 3, or 2 with `final_norm="last_block"`.

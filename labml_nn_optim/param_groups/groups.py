@@ -69,8 +69,8 @@ $$\alpha_\text{group} = c\, \alpha$$
 
 **In order.** Groups stand in the order in which their first parameter stands in `named_parameters()`, and so do the parameters inside. The
 same model and rules give the same list in every process. A checkpoint needs that: torch numbers the parameters through all groups,
-and gives state back by number. One more rule, and a tensor moves to another group, the numbers behind it shift, and
-momenta go to other tensors of the same shape, without a word. Groups made here have names, and
+and gives state back by number. With one more rule there are other groups, and torch refuses the checkpoint. A rule that is moved from one block to
+the next leaves all numbers and sizes as they were, and momenta go to other tensors of the same shape, without a word. Groups made here have names, and
 [state can be loaded by them](../named_state.py).
 
 **Once.** In a GPT whose output layer uses the embedding, `lm_head.weight` and `wte.weight` are one tensor. It is in one group, under the name that
@@ -90,7 +90,7 @@ Two groups, one with the scale 0.1. The base rate is 1, and falls on a cosine to
 | `Scheduler`, relative or absolute | 0.1 | 0.0525 | 0.005 |
 | the group without a scale, in all three | 1 | 0.525 | 0.05 |
 
-torch's schedulers start from the group's own `lr`, which has the scale in it. One that multiplies, such as `LambdaLR`, keeps the
+Most of torch's schedulers start from the group's own `lr`, which has the scale in it; `OneCycleLR` and `CyclicLR` [do not](layer_decay.py). One that multiplies, such as `LambdaLR`, keeps the
 proportion. A floor is absolute, though, the same for all groups, and [takes the proportion away](layer_decay.py). mmengine's schedulers do so too.
 
 timm's multiply whatever they start from by `lr_scale`, floor included. Its own groups have the full rate in `lr`. Groups made here
@@ -167,7 +167,8 @@ def param_groups(
 
     - `rules`: [rules](rules.py#Rule) and families of rules, in order
     - `lr`: $\alpha$, that of a group is this times its `lr_scale`; None leaves it to the optimizer
-    - `weight_decay`: $\lambda$ where no rule says otherwise; None leaves it to the optimizer
+    - `weight_decay`: $\lambda$ where no rule says otherwise; None leaves it to the optimizer. A
+      [WeightDecay](../weight_decay.py#WeightDecay) is for optimizers of this library
     - `exclude_bias_from_weight_decay`, `exclude_normalization_params_from_weight_decay`: the
       [built-in rules](no_decay.py), which any explicit rule about the decay overrides
     - `include_frozen`: whether parameters with `requires_grad=False` are in groups, too
@@ -306,7 +307,10 @@ def check_match(table: ParameterTable, rule: Rule, rows: set[int], frozen: set[i
     if rows:
         raise ValueError(f"{rule!r} must match a parameter that is trained, got frozen ones only")
     if isinstance(rule.select, Substring) and rule.select.select(table):
-        raise ValueError(f"{rule!r} must match a parameter for which no longer substring does")
+        raise ValueError(
+            f"{rule!r} must match a parameter for which no longer substring does, "
+            "and none as long that comes first in the alphabet"
+        )
     raise ValueError(f"{rule!r} must match a parameter; {rule.select.hint(table)}")
 
 
@@ -472,6 +476,8 @@ def hashable(value: Any) -> Hashable:
 #
 # ## Traps
 #
+# - **The same list in two optimizers.** Both then share the dictionaries, and a schedule of the first moves the rates of the second. Call
+#   [param_groups](#param_groups) again for each.
 # - **`AdamW(groups, lr=0.01)`** does not change groups that have an `lr`. An optimizer's argument is for groups that lack the entry.
 # - **A loop that writes `group["lr"]` itself** wipes out all scales: exercise 2.
 # - **Groups are of the moment.** A head that is replaced afterwards is in none, and a layer that thaws later is in none either.

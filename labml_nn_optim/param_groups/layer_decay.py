@@ -42,7 +42,7 @@ The head has $r^0 = 1$. A ViT-B/16 has $D = 14$: its last block learns at $r$, i
 | 0.65 | 0.65 | 0.075 | 0.0057 | 0.0037 |
 | 0.5 | 0.50 | 0.016 | 0.00024 | 0.00012 |
 
-At 0.5 the first half of the network is as good as frozen.
+At 0.5 the first half of the network is as good as frozen. The figure below shows the whole network at 0.75.
 
 ## Why a power
 
@@ -61,12 +61,13 @@ Decoupled decay is $\alpha_d \lambda$, so the early layers also decay less. mmpr
 | | the head | the final normalization | who multiplies |
 |---|---|---|---|
 | here | 1 | 1, or $r$ with `final_norm="last_block"` | the group's `lr`; a scheduler keeps it |
-| mmpretrain, BEiT | 1 | 1 | the group's `lr` at the start |
+| mmpretrain | 1 | 1 | the group's `lr` at the start |
+| BEiT | 1 | 1 | the training loop, in each step, with the floor |
 | timm | 1 | $r$ in a ViT | the scheduler: `lr_scale` is an entry of the group |
 | ULMFiT | 1 | | $r = 1/2.6$ between its layers |
 
-ULMFiT, for a language model of a few layers, called it discriminative fine-tuning. ELECTRA and BEiT brought
-it to transformers.
+ULMFiT, for a language model of a few layers, called it discriminative fine-tuning. Transformers had it from 2019 on, in
+[work on fine-tuning BERT](https://arxiv.org/abs/1905.05583) and in XLNet's code; BEiT took it to images.
 
 **The floor of a schedule.** A schedule in torch or mmengine that ends at an absolute `eta_min` ends all groups at the same
 value. For $\alpha = 10^{-3}$, $r = 0.75$ and `eta_min` $= 10^{-5}$ the head falls along its cosine from 1e-3 to 1e-5, and the embeddings from
@@ -89,14 +90,14 @@ __all__ = ["LayerDecay"]
 class LayerDecay:
     r"""Scales the learning rate of a parameter at depth $d$ of $D$ by $\text{rate}^{D - 1 - d}$.
 
-    - `rate`: above 0; 1 changes nothing
+    - `rate`: above 0; 1 changes nothing, and above 1 the first layers are the fastest
     - `layers`: where one layer ends and the next begins: regular expressions from the stem to the head,
       each a layer, or as many as there are numbers in its group. Without them the model's own `get_layer_depth` is
       asked, or its [structure](depth.py)
     - `final_norm`: whether the normalization behind the last block counts as `"head"`, as in mmpretrain, or
-      `"last_block"`, as in timm
+      `"last_block"`, as in timm; for the structure only
     - `min_scale`: no scale is smaller
-    - `freeze_below`: parameters whose scale is smaller are not trained at all
+    - `freeze_below`: parameters whose scale, before `min_scale`, is smaller are not trained at all
     """
 
     def __init__(
@@ -141,8 +142,9 @@ class LayerDecay:
 
 # ## Choosing the rate
 #
-# - 17 of mmpretrain's shipped configurations decay by layers: eight at 0.65, four at 0.7, three at 0.75, two at 0.9. The small
-#   ones belong to self-supervised pre-training, whose last layers are of little use for a new task, the large ones to supervised.
+# - 17 of mmpretrain's shipped configurations decay by layers: eight at 0.65, four at 0.7, three at 0.75, two at 0.9. All 17
+#   fine-tune models that were trained without labels. With one method the rate grows with the depth: MAE's is 0.65 for ViT-B and 0.75 for ViT-L and
+#   ViT-H. Between methods and architectures there is no clear rule.
 # - The rate goes with the learning rate of the head: with a small $r$ the head may have a larger $\alpha$. Tune both, not one.
 # - It goes with the number of depths, too: see [the exchange](depth.py) of a rate between networks.
 # - `min_scale` keeps the first layers from being as good as frozen. If that is what you want, `freeze_below` saves their gradients and state.
@@ -152,7 +154,8 @@ class LayerDecay:
 #
 # - **A new head in the wrong place.** If the head is not [recognized](depth.py), all depths are off by one. Read
 #   [the table](report.py).
-# - **A scheduler in the absolute mode of another library** overwrites the group's rate. torch's start from it, and keep it.
+# - **A scheduler in the absolute mode of another library** overwrites the group's rate. Most of torch's start from it, and keep it. `OneCycleLR` and
+#   `CyclicLR` write one rate into all groups, unless they are given a list: `max_lr=[group["lr"] for group in optimizer.param_groups]`.
 # - **Twice the scale.** timm's scheduler multiplies by `lr_scale` what it starts from, the group's `initial_lr`. The groups made here have the
 #   scale in `lr` already. With timm's scheduler, set `group["lr"] = group.get("original_lr", group["lr"])` before it is made.
 # - **Letting the head go first** is another thing: a schedule for some, [by tag](../../docs_src/tags.md). In our run it gained nothing.

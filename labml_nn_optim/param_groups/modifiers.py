@@ -31,7 +31,7 @@ groups = param_groups(
 ## What a modifier is
 
 It is asked about every parameter in turn, and answers with entries for its group. An empty answer means: not this one. In the
-end it says whether it has found what it looked for. A name with a typo is an error, and the message has the nearest
+end it says whether it has found what it looked for. For the two of this page a name with a typo is an error, and the message has the nearest
 names.
 
 That is a [rule](rules.py) that answers instead of being matched. So both stand in one list, and the same holds for what they
@@ -250,6 +250,8 @@ def from_config(
 # ## Traps
 #
 # - **The name is the whole dotted name**, without a wildcard. For more than one parameter take a rule.
+# - **One of your own is believed.** `was_applied_successfully` returns True unless you override it, and `reset` with it. Without that, a typo in your own
+#   modifier is no error.
 # - **A wrapped model has other names.** After `torch.compile` they begin with `_orig_mod.`, in
 #   `DistributedDataParallel` with `module.`. Build the groups from the model inside.
 # - **A tied parameter has one name,** the first. The error says which.

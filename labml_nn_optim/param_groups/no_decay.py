@@ -8,7 +8,7 @@ needs: [param_groups/rules]
 
 # A bias that has to be 5
 
-A linear layer with four inputs predicts numbers whose mean is 5. Its bias has to be 5. [AdamW](../optimizers/adamw.py) with
+A linear layer with four inputs is fitted to 1000 numbers whose mean is 5. Its bias has to be 5. [AdamW](../optimizers/adamw.py) with
 $\alpha = 0.01$ makes 20,000 steps on batches of 32. These are means over the last 2000:
 
 | $\lambda$ | bias | mean squared error |
@@ -17,7 +17,7 @@ $\alpha = 0.01$ makes 20,000 steps on batches of 32. These are means over the la
 | 0.1 | 4.89 | 0.97 |
 | 0.5 | 2.00 | 9.95 |
 
-The noise in the data has a variance of 1, so 0.96 is all that can be had. A strong decay takes the bias away, and gains nothing
+The noise in these data has a variance of 0.96, and nothing can be better. A strong decay takes the bias away, and gains nothing
 for it.
 
 Decay is there against weights that fit noise. A bias is one number for all examples, and has no way to fit the noise of
@@ -25,12 +25,12 @@ one. The scale of a normalization is the same, and 0 is a bad place for it: a
 scale of 1 leaves its input alone, and one of 0 switches the layer off. So usual recipes decay matrices and
 convolutions, and nothing else.
 
-It is a question of many tensors and few numbers:
+It is a question of many tensors and few numbers. The figure below shows which.
 
 | model | tensors | of them without decay | numbers | of them without decay |
 |---|---:|---:|---:|---:|
 | ViT-B/16 | 152 | 100 | 86.6 million | 0.14 % |
-| ConvNeXt-T | 182 | 105 | 28.6 million | 0.20 % |
+| ConvNeXt-T of torchvision | 182 | 105 | 28.6 million | 0.20 % |
 | ResNet-50 | 161 | 107 | 25.6 million | 0.21 % |
 
 ## The rule
@@ -53,20 +53,21 @@ What stands *before* a normalization is another matter. If a layer's output is n
 number, and the network computes the same. Decay cannot make such a network simpler. It still does
 something: the gradient of a weight that is half as long is twice as large, so a shorter weight turns faster. Decay keeps
 the length in check, and so sets the speed at which the weight turns. Leave it out, and the
-weights grow, since each step is at a right angle to the weight, and learning slows down by itself.
+weights grow, since each gradient is at a right angle to the weight, and learning slows down by itself.
+That is exact for plain gradient descent. Adam divides the size of the gradient away, and a weight half as long turns twice as fast, not four times.
 ([Van Laarhoven, 2017](https://arxiv.org/abs/1706.05350))
 
 So weights before a normalization are decayed for the sake of their learning rate.
 
 ## Conventions
 
-| | biases | scales of normalization | embeddings | others |
+| decayed? | biases | scales of normalization | embeddings | others |
 |---|---|---|---|---|
 | here, noether | no | no | yes | nothing with one dimension |
 | timm | no | no, having one dimension | yes | a model's list `no_weight_decay()`: class token, position embedding |
 | nanoGPT | no | no | yes | what has fewer than two dimensions |
 | BERT's code | no | no | yes | |
-| [Goyal et al., 2017](https://arxiv.org/abs/1706.02677) | not those of normalization | no | | |
+| [Goyal et al., 2017](https://arxiv.org/abs/1706.02677) | yes, but for those of normalization | no | | |
 | [He et al., 2018](https://arxiv.org/abs/1812.01187) | no | no | | |
 | torch, a bare `model.parameters()` | yes | yes | yes | |
 | mmpretrain | yes, unless told | yes, unless told | yes | first rule that fits: [its constructor](constructor.py) |
@@ -138,7 +139,8 @@ def built_in_rules(biases: bool = True, normalization: bool = True) -> list[Rule
 # - **A scale with three dimensions.** torchvision's ConvNeXt has its LayerScale as `(768, 1, 1)`: three dimensions, no module of
 #   normalization, so it is decayed. timm's has one dimension, and is not. `Rule("*.layer_scale", no_decay=True)`.
 # - **`in_proj_bias`** of torch's attention is no `bias` by its name. It has one dimension, and goes by the second rule.
-# - **Tokens and position embeddings** have three dimensions and are decayed. ViT recipes leave them out, by name.
+# - **Tokens and position embeddings** have three dimensions and are decayed. ViT recipes leave them out, and Swin's its tables of
+#   `relative_position_bias`: `Rule("*cls_token", no_decay=True)` and so on, as in [the recipes](../../experiments/recipes.py).
 # - **A norm of one's own** is found by the word `norm` in the name of its class. One that is called `Rescale` needs a rule, if its scale has
 #   more than one dimension.
 # - **Without a base decay there is nothing to exclude.** With `weight_decay=None` the groups of excluded parameters say 0, the others say
@@ -153,8 +155,8 @@ def built_in_rules(biases: bool = True, normalization: bool = True) -> list[Rule
 #
 # ## Exercises
 #
-# **1.** In the first table the bias is at 4.89 for $\lambda = 0.1$ and at 2.00 for 0.5. Under SGD it comes to $4.99 / (1 + \lambda)$, 4.53
-# and 3.32. Derive all four.
+# **1.** In the first table the bias is at 4.89 for $\lambda = 0.1$ and at 2.00 for 0.5. Under SGD it comes to $4.99 / (1 + \lambda)$, 4.54
+# and 3.33. Derive all four.
 #
 # ::: solution
 # The gradient of the mean squared error, halved, is $b - 4.99$. Decoupled decay adds $\alpha\lambda b$ to each step, so under SGD the bias

@@ -141,7 +141,9 @@ def description(groups: Optimizer | Sequence[Mapping[str, Any]]) -> str:
     """
     listed = groups.param_groups if isinstance(groups, Optimizer) else groups
     if not (isinstance(listed, Sequence) and all(map(is_group, listed))):
-        raise TypeError(f"groups must be parameter groups or an optimizer, got {groups!r}")
+        raise TypeError(
+            f"groups must be parameter groups or an optimizer, got a {type(groups).__name__}"
+        )
     rows = [cells(number, group) for number, group in enumerate(listed)]
     total = [sum(map(size, listed)), sum(map(numbers, listed))]
     rows.append(["", "", "", "total", f"{total[0]:,}", f"{total[1]:,}", ""])
@@ -278,12 +280,12 @@ def remarks(groups: ParamGroups) -> Iterable[str]:
 # group     lr  lr_scale  weight_decay  tensors  parameters  examples
 #     0  0.001         1          0.05        1          32  body.weight
 #     1  0.001         1             0        3          24  body.bias, norm.weight, and 1 more
-#     2  0.001         1          0.05        1          16  lr_mult=10  head.weight
-#     3  0.001         1             0        1           2  lr_mult=10  head.bias
+#     2  0.001         1          0.05        1          16  lr_factor=10  head.weight
+#     3  0.001         1             0        1           2  lr_factor=10  head.bias
 #                             total        6          74
 # ```
 #
 # ::: solution
-# `lr_mult` is mmengine's name. A [rule](rules.py) puts what it does not know into the group, for the optimizer, and no optimizer knows it
+# `lr_factor` is a name that somebody made up. A [rule](rules.py) puts what it does not know into the group, for the optimizer, and no optimizer knows it
 # either. Two things show it: the head has the scale 1, and it is a group of its own for a reason that stands before its name.
 # :::

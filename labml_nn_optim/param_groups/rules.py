@@ -60,7 +60,7 @@ sentences:
 "A decay of 0.1" says what is. Two different values cannot both be true, and which one was meant is not in the list: the author knows.
 
 So a rule can scale the learning rate and cannot set it. The proportions hold whatever the rate is that a search or a schedule
-comes up with.
+comes up with. The figure below shows two rules meeting.
 
 ## Conventions
 
@@ -109,6 +109,10 @@ OWN = (
     *("lr_scale", "weight_decay", "weight_decay_scale"),
     *("no_decay", "freeze", "tags", "override", "optional"),
 )
+SYNONYMS = {
+    **{"frozen": "freeze", "requires_grad": "freeze", "scale": "lr_scale", "lr_mult": "lr_scale"},
+    **{"wd": "weight_decay", "decay": "weight_decay", "decay_mult": "weight_decay_scale"},
+}
 RESERVED = ("params", "param_names", "name", "lr", "original_lr", "original_weight_decay")
 
 
@@ -163,10 +167,11 @@ class Rule:
                 hint = "; use lr_scale" if name == "lr" else ""
                 raise ValueError(f"{name} must not be set by a rule, got {extras[name]!r}{hint}")
         for name, value in extras.items():
-            if near := difflib.get_close_matches(name, OWN, n=1, cutoff=0.85):
+            near = difflib.get_close_matches(name, OWN, n=1, cutoff=0.85)
+            if meant := SYNONYMS.get(name) or "".join(near):
                 raise ValueError(
                     f"{name} must be an entry that the optimizer reads, got {value!r}; "
-                    f"did you mean {near[0]}?"
+                    f"did you mean {meant}?"
                 )
         self.select = as_selector(select)
         self.freeze = freeze
@@ -308,8 +313,8 @@ def scaled(decay: WeightDecay | float, scale: float) -> WeightDecay | float:
 #   `Rule("*", weight_decay_scale=2)`. The decay of all is the argument `weight_decay` of [param_groups](groups.py#param_groups).
 # - **Substrings compete.** With `Rule(Substring("head"), lr_scale=10)` and `Rule(Substring("head.bias"), no_decay=True)` the bias has the second rule
 #   and not the first, as in mmpretrain. Globs combine.
-# - **An extra is hardly checked.** A keyword that looks like one of a rule's own, such as `lr_scael`, is an error. Any other goes into the
-#   group. `beta=(0.9, 0.95)` or `lr_mult=10` does so too, and no optimizer looks there. [The table](report.py) shows it.
+# - **An extra is hardly checked.** A keyword that looks like one of a rule's own, such as `lr_scael` or `frozen`, is an error. Any other goes into the
+#   group. `beta=(0.9, 0.95)` or `lr_factor=10` does so too, and no optimizer looks there. [The table](report.py) shows it.
 # - **Frozen is frozen.** `freeze` writes into the model. Groups that are built again, without the rule, do not thaw it.
 #
 # ## What the experiment shows

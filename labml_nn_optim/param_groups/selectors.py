@@ -142,7 +142,7 @@ class ParameterTable:
 
     def __init__(self, model: nn.Module) -> None:
         if not isinstance(model, nn.Module):
-            raise TypeError(f"model must be a torch.nn.Module, got {model!r}")
+            raise TypeError(f"model must be a torch.nn.Module, got a {type(model).__name__}")
         self.model = model
         self.names: list[str] = []
         self.params: list[Tensor] = []
@@ -224,6 +224,10 @@ class Selector:
     def hint(self, table: ParameterTable) -> str:
         """Say what the model has instead, when nothing was chosen."""
         return table.nearest("")
+
+    def __bool__(self) -> bool:
+        # `a or b` would be `a`, without a word.
+        raise TypeError("selectors must be combined with &, | and ~, got and, or, not or if")
 
     def __and__(self, other: Selector) -> Selector:
         return Both(self, as_selector(other))
@@ -566,9 +570,13 @@ class Members(Selector):
             for name, param in named:
                 if id(param) not in rows:
                     what = f"{name} of {type(member).__name__}" if name else shape_of(param)
-                    raise ValueError(f"members must be parameters of the model, got {what}")
+                    raise ValueError(f"members must be parameters of this very model, got {what}")
                 found.add(rows[id(param)])
         return found
+
+    def hint(self, table: ParameterTable) -> str:
+        """Say that there is nothing in them."""
+        return f"{self!r} has none"
 
     def __repr__(self) -> str:
         names = (

@@ -338,3 +338,14 @@ def test_the_paramwise_cfg_may_stand_in_the_configuration_of_the_wrapper() -> No
     assert optimizer.param_groups[0]["lr"] == 0.125
     with pytest.raises(ValueError, match="paramwise_cfg must be given once"):
         Constructor(cfg, paramwise)
+
+
+def test_what_the_depth_decides_cannot_be_set_by_a_custom_key() -> None:
+    key = {"lr": 9.0, "lr_scale": 5.0, "layer_id": 7, "param_name": "x", "note": 1}
+    made = groups({"layer_decay_rate": 0.5, "custom_keys": {"head": key}})["head.weight"]
+    assert (made["lr"], made["lr_scale"], made["layer_id"], made["note"]) == (1.0, 1.0, 3, 1)
+
+
+def test_a_misspelt_multiplier_in_a_custom_key_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"got 'decay_mul'; did you mean decay_mult\?$"):
+        groups({"custom_keys": {"head": {"decay_mul": 0.0}}})

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from labml_nn_optim.param_groups import ParameterTable
+from labml_nn_optim.param_groups import LayerDecay, ParameterTable
 from labml_nn_optim.param_groups.depth import Layers, is_norm
 from tests.labml_nn_optim.param_groups.examples import Net, Tied, public, row, tree
 
@@ -682,3 +682,10 @@ def test_several_groups_are_counted_like_chapters_and_sections() -> None:
 def test_a_list_that_does_not_fit_is_refused(layers: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         depths(Net(), layers)
+
+
+def test_a_final_norm_beside_a_list_of_layers_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="final_norm must not be given where layers are, got 'last_b"
+    ):
+        LayerDecay(0.5, layers=["a"], final_norm="last_block")

@@ -380,7 +380,7 @@ def test_a_base_that_no_rule_needs_may_be_left_out() -> None:
             TypeError,
             "exclude_normalization_params_from_weight_decay must be True or False, got 0",
         ),
-        ({"model": None}, TypeError, "model must be a torch.nn.Module, got None"),
+        ({"model": None}, TypeError, "model must be a torch.nn.Module, got a NoneType"),
         ({"model": {}}, TypeError, "model must be a torch.nn.Module"),
         ({"model": nn.ReLU()}, ValueError, "model must have a parameter, got ReLU without"),
         ({"model": nn.LazyLinear(2)}, ValueError, "model must have been run once, got weight"),

@@ -310,6 +310,9 @@ def test_anything_that_makes_rules_is_a_family() -> None:
         ("freezed", "freeze"),
         ("weight_decays", "weight_decay"),
         ("no_decey", "no_decay"),
+        ("frozen", "freeze"),
+        ("lr_mult", "lr_scale"),
+        ("wd", "weight_decay"),
     ],
 )
 def test_an_extra_that_looks_like_an_argument_is_taken_for_a_typo(typo: str, meant: str) -> None:
@@ -318,7 +321,7 @@ def test_an_extra_that_looks_like_an_argument_is_taken_for_a_typo(typo: str, mea
 
 
 def test_names_that_optimizers_have_are_no_typos() -> None:
-    names = ("betas", "eps", "momentum", "nesterov", "lr_mult", "maximize", "gamma", "final_lr")
+    names = ("betas", "eps", "momentum", "nesterov", "lr_factor", "maximize", "gamma", "final_lr")
     decays = ("weight_decay_kind", "decoupled_weight_decay", "absolute_weight_decay")
     for name in (*names, *decays):
         assert Rule("*", **{name: 1}).actions == {name: 1}

@@ -158,7 +158,7 @@ def test_selectors_say_what_they_are() -> None:
         (Ndim(2) & "*.baias", "the nearest names are "),
         (Ndim(3) & "*.bias", "the parameters have 1, 2 dimensions"),
         (Ndim(3) | Ndim(4), "the parameters have 1, 2 dimensions"),
-        (Members(nn.ReLU()), "the names are embed.weight, "),
+        (Members(nn.ReLU()), "Members(ReLU) has none"),
     ],
     ids=repr,
 )
@@ -270,7 +270,9 @@ def test_a_substring_whose_matches_all_have_a_longer_one_is_refused() -> None:
     rules = [Rule(Substring("embed"), lr_scale=2.0), Rule(Substring("embed.weight"), lr_scale=3.0)]
     message = refusal(Net(), *rules)
     assert message.startswith("Rule(Substring(text='embed'), lr_scale=2.0) must match a parameter")
-    assert message.endswith("for which no longer substring does")
+    assert message.endswith(
+        "for which no longer substring does, and none as long that comes first in the alphabet"
+    )
     optional = Rule(Substring("embed"), lr_scale=2.0, optional=True)
     assert entry(param_groups(Net(), [optional, rules[1]], lr=1.0), "lr")["embed.weight"] == 3.0
 
@@ -318,7 +320,7 @@ def test_a_substring_that_lost_a_parameter_does_not_tag_it() -> None:
 )
 def test_members_of_another_model_are_refused(member: Any, what: str) -> None:
     message = refusal(Net(), Rule(member, lr_scale=2.0))
-    assert message == f"members must be parameters of the model, got {what}"
+    assert message == f"members must be parameters of this very model, got {what}"
 
 
 def test_members_are_found_under_their_second_name() -> None:
@@ -361,7 +363,7 @@ def test_members_are_found_under_their_second_name() -> None:
         (lambda: Members("head"), TypeError, "members must be modules or parameters, got 'head'"),
         (lambda: Ndim(1) & 3, TypeError, "select must be a selector, a text, a module or a param"),
         (lambda: Ndim(1) | None, TypeError, "select must be a selector"),
-        (lambda: ParameterTable({}), TypeError, "model must be a torch.nn.Module, got {}"),
+        (lambda: ParameterTable({}), TypeError, "model must be a torch.nn.Module, got a dict"),
     ],
 )
 def test_wrong_arguments_are_refused_at_once(
@@ -439,3 +441,13 @@ def test_the_walk_is_torchs(model: nn.Module | str) -> None:
     owners = [modules[name.rpartition(".")[0]] for name in table.names]
     assert all(a is b for a, b in zip(table.modules, owners, strict=True))
     assert table.ndims == [param.ndim for param in model.parameters()]
+
+
+def test_and_or_and_not_are_refused_since_python_would_drop_a_selector() -> None:
+    for wrong in (
+        lambda: Glob("a") or Glob("b"),
+        lambda: Glob("a") and Glob("b"),
+        lambda: not Glob("a"),
+    ):
+        with pytest.raises(TypeError, match=r"combined with &, \| and ~"):
+            wrong()
