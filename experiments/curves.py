@@ -104,7 +104,8 @@ def side_by_side(*panels: Panel) -> dict[str, Any]:
         "$schema": "https://vega.github.io/schema/vega-lite/v6.4.1.json",
         "config": STYLE,
         "hconcat": list(panels),
-        "resolve": {"scale": {"color": "independent"}},
+        # What is drawn solid or dashed is a matter of each panel, as the colours are.
+        "resolve": {"scale": {"color": "independent", "strokeDash": "independent"}},
         "spacing": 36,
     }
 
