@@ -73,11 +73,16 @@ def middle(rows: Sequence[Row], name: str) -> float:
 
 
 def best(grid: Grid, kind: str, lr: float, by: str = "held_out_loss") -> float:
-    """Return the strength of a kind with the least median loss on the images held out."""
-    return min(
-        strengths(grid, kind),
-        key=lambda decay: middle(select(grid, kind, lr=lr, weight_decay=decay), by),
-    )
+    """Return the strength of a kind with the least median loss, or the greatest median accuracy.
+
+    * `by`: the column to choose by, that of the images held out unless told otherwise
+    """
+
+    def misfit(decay: float) -> float:
+        value = middle(select(grid, kind, lr=lr, weight_decay=decay), by)
+        return -value if by.endswith("accuracy") else value
+
+    return min(strengths(grid, kind), key=misfit)
 
 
 def ratios(grid: Grid, kind: str, decay: float, lr: float, layer: str) -> list[float]:
@@ -180,7 +185,7 @@ def rate_panels(grid: Grid, kinds: Sequence[str]) -> list[Panel]:
         ]
         found.append(
             Panel(
-                f"test loss, decay {NAMES[kind]}" if kind == "coupled" else "test loss, decoupled",
+                f"{NAMES[kind]}: test loss",
                 _conditions(grid),
                 lines,
                 x_title="weight decay",

@@ -270,6 +270,11 @@ def test_the_best_strength_is_chosen_by_the_images_held_out_and_not_by_the_test(
     assert best(grid, "coupled", 0.001, by="test_loss") == 0.1
 
 
+def test_the_best_strength_by_accuracy_is_that_of_the_greatest():
+    rows = [make_row("l1", decay, 0, test_accuracy=decay) for decay in (0.1, 0.3, 0.2)]
+    assert best(make_grid(rows), "l1", 0.001, by="test_accuracy") == 0.3
+
+
 def test_a_run_that_diverged_is_the_worst():
     rows = [make_row("l1", 1.0, seed, test_loss=loss) for seed, loss in enumerate((None, 0.1, 0.2))]
     assert middle(rows, "test_loss") == 0.2
@@ -332,8 +337,8 @@ def test_the_chart_of_small_weights_has_dashes_for_zeros_where_there_are_any(gri
 def test_each_kind_has_a_panel_of_rates_with_a_line_for_each(grid):
     rows = [row | {"lr": lr, "test_loss": lr} for row in grid.rows for lr in (0.2, 0.1)]
     coupled, decoupled = rate_panels(make_grid(rows, lr=[0.2, 0.1]), ["coupled", "decoupled"])
-    assert coupled.title == "test loss, decay in the gradient"
-    assert decoupled.title == "test loss, decoupled"
+    assert coupled.title == "in the gradient: test loss"
+    assert decoupled.title == "decoupled: test loss"
     assert [line.label for line in coupled.lines] == ["α = 0.1", "α = 0.2"]
     assert near(coupled.lines[1].points) == [(0.01, 0.2), (0.1, 0.2)]
     assert coupled.subtitle == "1,000 images"
