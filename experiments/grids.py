@@ -60,8 +60,9 @@ class Grid:
 
     @property
     def file_name(self) -> str:
-        """The name of the file: the hash of the configuration."""
-        return f"{self.experiment}-{configuration_hash(self.configuration)}.json"
+        """The name of the file: the hash of the configuration, as it is written, with rounded numbers."""
+        written = json.loads(to_json(self.configuration))
+        return f"{self.experiment}-{configuration_hash(written)}.json"
 
 
 def save(grid: Grid, folder: Path) -> Path:

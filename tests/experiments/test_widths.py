@@ -240,9 +240,9 @@ def test_the_committed_runs_are_three_seeds_of_every_setting_on_mnist(base, foun
     assert grid.configuration["widths"] == found
     assert grid.configuration["batch_size"] == BATCH_SIZE
     assert grid.configuration["lrs"] == pytest.approx(LRS, rel=1e-5)
-    # The name is that of the rates themselves, and not of those rounded in the file.
     exact = dataclasses.replace(grid, configuration=grid.configuration | {"lrs": list(LRS)})
-    assert (FOLDER / exact.file_name).is_file()
+    assert exact.file_name == grid.file_name
+    assert (FOLDER / grid.file_name).is_file()
     for name, width, lr in itertools.product(NAMES, found, grid.configuration["lrs"]):
         assert len(losses(grid, name, width, lr)) == 3
 
