@@ -54,10 +54,9 @@ def test_what_is_dashed_in_a_panel_does_not_depend_on_the_panel_beside_it():
     points = [(1, 1.0), (10, 2.0)]
     plain = Panel("y", "", [Line("a", points)])
     two = Panel("y", "", [Line("a", points, kind="x"), Line("b", points, kind="z")])
-    for panels in ([plain, two], [two, plain]):
-        drawn = ElementTree.fromstring(to_svg(line_chart(panels)))
-        lines = [path for path in drawn.iter(f"{SVG}path") if path.get("stroke-width") == "1.6"]
-        assert [path.get("stroke-dasharray") for path in lines].count("5,3") == 1
+    drawn = ElementTree.fromstring(to_svg(line_chart([plain, two])))
+    lines = [path for path in drawn.iter(f"{SVG}path") if path.get("stroke-width") == "1.6"]
+    assert [path.get("stroke-dasharray") == "5,3" for path in lines] == [False, False, True]
 
 
 def test_logarithmic_axes_are_labelled_at_powers_of_ten():
