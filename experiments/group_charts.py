@@ -267,8 +267,9 @@ def _name(node: _Node) -> str:
 
 def _short(node: _Node) -> str:
     """Return the number of a repeated block, if it is one and there is room for it."""
-    number = re.search(r"\d+$", _name(node))
-    return number.group() if number and _fits(number.group(), node.width) else ""
+    # `conv1` is a name of its own.
+    number = re.search(r"(?:^|_)(\d+)$", _name(node))
+    return number[1] if number and _fits(number[1], node.width) else ""
 
 
 def _edges(node: _Node, top: float, bottom: float) -> tuple[float, float]:

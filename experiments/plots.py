@@ -343,15 +343,26 @@ def _torchvision(name: str) -> torch.nn.Module:
 
 
 def _recipe_tree(model: torch.nn.Module, *rules: Any, title: str, subtitle: str) -> TreePanel:
+    """Return the tree of the groups that rules make."""
+    return _scale_tree(model, _groups_of(model, *rules), title, subtitle)
+
+
+def _scale_tree(
+    model: torch.nn.Module, groups: Sequence[dict[str, Any]], title: str, subtitle: str
+) -> TreePanel:
     """Return a tree shaded by the scale of the learning rate, above a strip of the decay."""
-    groups = _groups_of(model, *rules)
+    scales = lr_scales(groups)
+    # A model of one scale would be one rectangle.
+    several = len({scales.get(name) for name in parameter_names(model)}) > 1
     return TreePanel(
         title,
         subtitle,
         parameter_names(model),
         type(model).__name__,
-        Shade("lr_scale", lr_scales(groups), log=True),
+        Shade("lr_scale", scales, log=True),
         _decay_shade(groups),
+        levels=99 if several else 1,
+        whole=several,
     )
 
 
@@ -456,6 +467,28 @@ def recipe_tree() -> Plot:
     )
 
 
+def recipe_trees() -> Plot:
+    """Return what the recipes come to on their models."""
+    panels = []
+    for name, find in importlib.import_module("experiments.recipes").RECIPES.items():
+        recipe = find()
+        with torch.device("meta"):
+            model = recipe.make()
+        panels.append(_scale_tree(model, recipe.groups(model), name, recipe.source))
+    return Plot(
+        "What the recipes come to",
+        "trees",
+        panels,
+        "The modules of five models as trees. In the ViT, the Swin and the ConvNeXt the scale of the learning "
+        "rate grows from the stem to the head. The stem and the first stage of the ResNet are not trained. The "
+        "rest of it, and the GPT, have one rate.",
+        Markup(
+            "A module with several scales is left empty, and so is what is not trained. The strips have a "
+            "cell for each tensor."
+        ),
+    )
+
+
 PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "radam": [rectification],
     "noam": [noam_rates],
@@ -473,5 +506,6 @@ PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "width": [best_rates],
     "widths": [best_rates],
     "depth": [depth_trees],
+    "recipes": [recipe_trees],
 }
 """The figures of a chapter, by the name of its file."""

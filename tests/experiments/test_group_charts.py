@@ -123,6 +123,15 @@ def test_a_repeated_block_without_room_for_its_name_is_labelled_with_its_number(
     assert [text for text in texts(panel) if "encoder" in text or text == "11"] == ["11"]
 
 
+def test_a_number_without_an_underscore_belongs_to_the_name():
+    names = ["conv1.weight", *(f"layer1.{n}.weight" for n in range(40))]
+    found = {
+        label["text"]: label["angle"]
+        for label in labels(tree(dict.fromkeys(names, 0.1) | {names[0]: 1.0}, names=names))
+    }
+    assert (found["conv1"], found["layer1"]) == (270, 0)
+
+
 def test_a_narrow_rectangle_is_labelled_upwards_or_not_at_all():
     names = ["a_long_name", *(f"blocks.{n}.weight" for n in range(60)), "x" * 40, "y"]
     numbers = dict.fromkeys(names, 0.1) | {"a_long_name": 1.0, "y": 1.0}
@@ -170,13 +179,16 @@ def test_a_page_takes_its_own_colours_and_shows_readings_without_a_script():
     ]
 
 
-TREES = (plots.layer_decay_tree, plots.no_decay_tree, plots.depth_trees, plots.recipe_tree)
+TREES = (
+    *(plots.layer_decay_tree, plots.no_decay_tree, plots.depth_trees, plots.recipe_tree),
+    plots.recipe_trees,
+)
 
 
 @pytest.mark.parametrize("make", TREES)
 def test_the_trees_of_the_pages_are_small_and_no_labels_overlap(make):
     plot = make()
-    assert len(plots.draw(plot).html) < 60_000
+    assert len(plots.draw(plot).html) < 35_000 * len(plot.panels)
     for panel in plot.panels:
         spans = []
         for label in labels(panel):
@@ -223,3 +235,22 @@ def test_the_tree_of_the_recipe_multiplies_its_scales():
     found = {name.split(".")[0]: number for name, number in panel.tree.numbers.items()}
     assert found == {"conv1": 0.125, "conv2": 0.25, "hidden": 0.5, "output": 10}
     assert math.isclose(sum(panel.strip.numbers.values()), 4 * 0.05)
+
+
+def test_the_trees_of_the_recipes_have_their_scales_and_leave_out_what_is_frozen():
+    panels = {panel.title: panel for panel in plots.recipe_trees().panels}
+    assert list(panels) == ["vit_b_16", "swin_t", "convnext_tiny", "resnet50", "gpt"]
+    assert panels["convnext_tiny"].tree.numbers["features.5.3.block.0.weight"] == 0.8**3
+    resnet = panels["resnet50"]
+    assert {name.split(".")[0] for name in resnet.names if name not in resnet.tree.numbers} == {
+        *("conv1", "bn1", "layer1")
+    }
+    assert readings(resnet)["layer1"] == [
+        *("30 tensors", "lr_scale: not trained", "weight decay: not trained")
+    ]
+
+
+def test_a_model_of_one_scale_shows_its_parts():
+    gpt = plots.recipe_trees().panels[-1]
+    assert list(readings(gpt)) == ["GPT", "wte", "wpe", "h", "ln_f"]
+    assert set(gpt.tree.numbers.values()) == {1.0}

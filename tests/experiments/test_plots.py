@@ -8,7 +8,7 @@ from experiments import pages, plots
 from experiments.plots import PLOTS
 from labml_nn_optim import RAdam, optimizer_names
 
-EXPERIMENTS = ("counterexample", "averaging", "finetune", "widths")
+EXPERIMENTS = ("counterexample", "averaging", "finetune", "widths", "recipes")
 PARTS = {
     "layer_decay": "param_groups",
     "depth": "param_groups",
