@@ -432,6 +432,9 @@ def measure_groups(budget: Budget) -> GroupFigures:
     rules, 36 with five rules of other kinds more, and 40 with a rate for each of the 102 depths: 1.6, 2.4
     and 2.8 times the walk. A rule looks at all names at once, and what several rules come to is worked out
     once for each set of them that meets on a parameter, of which there are few.
+
+    What is added, adds up: layer decay with those five rules took 4 times the walk. And every group has its price: where the
+    same number of parameters lies in 833 blocks, layer decay makes 1,666 groups, in 6 times the walk, which was 56 ms.
     """
     return group_figures(interleave(group_runs(), budget))
 
