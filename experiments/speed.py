@@ -429,7 +429,7 @@ def measure_groups(budget: Budget) -> GroupFigures:
     parameters each, beside a bare walk over `named_parameters()`.
 
     It happens once a run, and should not be felt. Where the walk took 15 ms, groups took 25 with the built-in
-    rules, 36 with five rules of other kinds more, and 40 with a rate for each of the 102 depths: 1.6, 2.4
+    rules, 36 with five rules of other kinds more, and 40 with a rate for each of the 100 blocks: 1.6, 2.4
     and 2.8 times the walk. A rule looks at all names at once, and what several rules come to is worked out
     once for each set of them that meets on a parameter, of which there are few.
 
