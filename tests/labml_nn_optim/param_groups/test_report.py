@@ -96,9 +96,10 @@ def test_what_is_not_given_is_a_dash_and_large_numbers_have_commas() -> None:
     ]
 
 
-def test_two_names_are_all_there_is_to_tell_of_two_tensors() -> None:
+def test_two_examples_are_named_and_the_others_counted() -> None:
     text = description(param_groups(Net().head, lr=1.0, exclude_bias_from_weight_decay=False))
     assert text.splitlines()[1].endswith("  weight, bias")
+    assert "(1,), (1,), and 1 more" in description([{"params": [torch.zeros(1)] * 3}])
 
 
 def test_a_single_tensor_is_a_group_of_one() -> None:

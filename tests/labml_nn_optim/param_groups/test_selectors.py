@@ -168,6 +168,12 @@ def test_a_rule_that_matches_nothing_says_what_there_is(selector: Selector, hint
     assert "\n" not in message
 
 
+def test_three_names_are_told_the_nearest_first() -> None:
+    message = refusal(Net(), Rule("blocks.2.norm.bias", lr_scale=2.0))
+    names = "blocks.1.norm.bias, blocks.0.norm.bias, blocks.1.fc.bias"
+    assert message.endswith(f"must match a parameter; the nearest names are {names}")
+
+
 @pytest.mark.parametrize(
     "select", ["head.weight", "head.*", Regex("^head"), Substring("head"), Name("head.weight")]
 )
