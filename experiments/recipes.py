@@ -104,7 +104,7 @@ def swin_t() -> Recipe:
     patches. A table has two dimensions and would decay; Swin's own code leaves it out, by name.
 
     The numbers are SimMIM's for a Swin-B, with the rate for 512 images. Its layer decay is 0.8 after 800 epochs of pre-training, 0.9 after 100, and
-    0.7 for a Swin-L; nothing was published for this size. ([Xie et al., 2022](https://arxiv.org/abs/2111.09886), public code)
+    0.7 for a Swin-L; we know of none for this size. ([Xie et al., 2022](https://arxiv.org/abs/2111.09886), public code)
 
     The structure finds 14 depths here, as many as SimMIM and mmpretrain count. These put the layers that
     halve the resolution to the stage before. Here they stand between two stages, and go with the one behind.
@@ -127,7 +127,7 @@ def convnext_tiny() -> Recipe:
 
     Which rate belongs to them? The authors' 0.8, here, was for the larger networks, with 27 blocks in stage 3 and 14 depths: the stem had 0.055,
     and now has 0.21. Their code refuses the Tiny one. mmpretrain takes 0.7 for a ConvNeXt V2-T with these eight depths, and the
-    authors of V2 take 0.9 with a depth for each block. All three follow other ways of pre-training, and nobody has published a comparison.
+    authors of V2 take 0.9 with a depth for each block. All three follow other ways of pre-training, and we know of no comparison.
 
     The decay of $10^{-8}$ is none: after pre-training with labels on a larger set, the authors do not decay at all, and
     $\alpha$ is $5 \cdot 10^{-5}$ for 512 images.
