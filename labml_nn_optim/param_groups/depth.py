@@ -79,7 +79,7 @@ is a guess all the same. The figures below show Swin-T and ConvNeXt-T. Read [the
 - **Encoder and decoder.** Blocks of both count on, the decoder's after the encoder's.
 
 A rate belongs to a count of depths. To bring one from $D'$ to $D$ depths so that the stem keeps its scale, take
-$r^{(D' - 1) / (D - 1)}$: the 0.8 of a ConvNeXt with 8 depths is $0.8^{7/19} = 0.92$ with 20.
+$r^{(D' - 1) / (D - 1)}$: the 0.7 that mmpretrain has for a ConvNeXt V2-T with 8 depths is $0.7^{7/19} = 0.88$ with 20.
 """
 
 from __future__ import annotations
