@@ -19,6 +19,7 @@ from markupsafe import Markup
 from experiments import (
     averaging_results,
     counterexample_results,
+    decay_results,
     finetune_results,
     widths_results,
 )
@@ -68,7 +69,7 @@ def figures(chapter: str) -> Iterator[Figure]:
 
     * `chapter`: the dotted name of its module, or the name of a chapter that is prose only
     """
-    for plot in PLOTS.get(chapter.rpartition(".")[2], ()):
+    for plot in PLOTS.get(chapter, PLOTS.get(chapter.rpartition(".")[2], ())):
         yield draw(plot())
 
 
@@ -489,6 +490,77 @@ def recipe_trees() -> Plot:
     )
 
 
+def decay_losses(*kinds: str) -> Callable[[], Plot]:
+    """Return the plot of losses and errors over the strength of some kinds of weight decay."""
+
+    def plot() -> Plot:
+        plain, wrong = decay_results.find(), decay_results.find(wrong_labels=0.2)
+        return Plot(
+            "The strength of the decay",
+            "decay-losses",
+            [
+                decay_results.loss_panel(plain, kinds),
+                decay_results.accuracy_panel(wrong, kinds),
+            ],
+            "With rising strength loss and errors fall, and then rise steeply. Where labels are wrong, "
+            "the errors fall by a third and more.",
+            _of_decays(plain),
+        )
+
+    return plot
+
+
+def decay_rates(*kinds: str) -> Callable[[], Plot]:
+    """Return the plot of losses over the strength at three learning rates, a panel for each kind."""
+
+    def plot() -> Plot:
+        grid = decay_results.find(rates=3)
+        return Plot(
+            "At three learning rates",
+            "decay-rates",
+            decay_results.rate_panels(grid, kinds),
+            "The strength with the least loss is nearly the same at the two larger rates.",
+            _of_decays(grid),
+        )
+
+    return plot
+
+
+def decay_norms() -> Plot:
+    """Return how long the weights of each layer are, beside those without decay."""
+    grid = decay_results.find()
+    return Plot(
+        "What is left of each layer",
+        "decay-norms",
+        [decay_results.norm_panel(grid, ("coupled", "decoupled"))],
+        "Decay in the gradient takes two thirds of the layer with the smallest gradients, and a tenth "
+        "of those with the largest. Decoupled decay takes a third of each.",
+        _of_decays(grid),
+    )
+
+
+def decay_zeros(*kinds: str) -> Callable[[], Plot]:
+    """Return the plot of small weights and zeros over the strength of some kinds of weight decay."""
+
+    def plot() -> Plot:
+        grid = decay_results.find()
+        return Plot(
+            "Small weights and zeros",
+            "decay-zeros",
+            [decay_results.small_weights_panel(grid, kinds)],
+            "L1 decay makes weights exactly zero, more and more of them. The others make them small.",
+            _of_decays(grid),
+        )
+
+    return plot
+
+
+def _of_decays(grid: Grid) -> Markup:
+    seeds = len(grid.configuration["seeds"])
+    text = "Medians and ranges of {} seeds. <code>python -m experiments.decay</code>"
+    return Markup(text).format(seeds)
+
+
 PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "radam": [rectification],
     "noam": [noam_rates],
@@ -507,5 +579,18 @@ PLOTS: dict[str, Sequence[Callable[[], Plot]]] = {
     "widths": [best_rates],
     "depth": [depth_trees],
     "recipes": [recipe_trees],
+    "weight_decay": [
+        decay_losses("coupled", "decoupled"),
+        decay_norms,
+        decay_rates("coupled", "decoupled"),
+    ],
+    "cautious": [decay_losses("decoupled", "cautious"), decay_rates("decoupled", "cautious")],
+    "l1": [decay_losses("decoupled", "l1"), decay_zeros("decoupled", "l1")],
+    "experiments.decay": [
+        decay_losses("coupled", "decoupled", "cautious", "l1"),
+        decay_norms,
+        decay_zeros("coupled", "decoupled", "cautious", "l1"),
+        decay_rates("coupled", "decoupled", "cautious", "l1"),
+    ],
 }
-"""The figures of a chapter, by the name of its file."""
+"""The figures of a chapter, by the name of its file, or by its dotted name where two have one name."""

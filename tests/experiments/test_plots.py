@@ -16,8 +16,12 @@ PARTS = {
     "no_decay": "param_groups",
     "start": "decays",
     "width": "param_groups",
+    "cautious": "decays",
+    "l1": "decays",
+    "weight_decay": "",
 }
 PROSE = ("tags",)
+DOTTED = ("experiments.decay",)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -26,14 +30,14 @@ def lines(plot, panel=0):
 
 
 def test_every_plot_belongs_to_a_chapter():
-    assert set(PLOTS) <= {*optimizer_names(), *EXPERIMENTS, *PARTS, *PROSE}
+    assert set(PLOTS) <= {*optimizer_names(), *EXPERIMENTS, *PARTS, *PROSE, *DOTTED}
 
 
 @pytest.mark.parametrize("name", PLOTS)
 def test_a_chapter_shows_its_plots_with_a_caption_as_well_formed_html(name):
-    part = f"labml_nn_optim.{PARTS.get(name, 'optimizers')}"
+    part = ".".join(filter(None, ("labml_nn_optim", PARTS.get(name, "optimizers"))))
     folder = "experiments" if name in EXPERIMENTS else part
-    figures = list(plots.figures(name if name in PROSE else f"{folder}.{name}"))
+    figures = list(plots.figures(name if name in (*PROSE, *DOTTED) else f"{folder}.{name}"))
     assert len(figures) == len(PLOTS[name])
     for figure in figures:
         body = ElementTree.fromstring(f"<body>{figure.html}</body>")
@@ -55,6 +59,12 @@ def test_a_chapter_of_prose_shows_the_plots_of_its_name():
     (figure,) = plugin.figures(prose)
     assert [figure] == list(plugin.figures(program))
     assert figure.anchor == "averages"
+
+
+def test_two_chapters_of_one_name_have_their_own_plots():
+    anchors = [figure.anchor for figure in plots.figures("experiments.decay")]
+    assert anchors == ["decay-losses", "decay-norms", "decay-zeros", "decay-rates"]
+    assert list(plots.figures("labml_nn_optim.schedules.decay")) == []
 
 
 def test_a_plot_comes_before_the_runs_on_the_page():
