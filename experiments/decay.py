@@ -1,8 +1,8 @@
 r"""---
 title: Kinds of weight decay, measured
 summary: >-
-  A network that has learned a thousand digits by heart, with weight decay in the gradient, beside it,
-  cautious, and by the same amount for all weights.
+  A network that learns a thousand digits by heart, with decay in the gradient, decoupled, cautious, and
+  L1.
 chapter: "12.7"
 needs: [weight_decay, decays/cautious, decays/l1, experiments/mnist]
 symbols:
@@ -10,7 +10,108 @@ symbols:
   \lambda: weight_decay
 ---
 
-(prose to come)
+What does [weight decay](../labml_nn_optim/weight_decay.py) do to a real network, and does its kind matter?
+The network of [MNIST](mnist.py) gets 1000 training images, and so 430 weights for each. Adam sees them 20
+times, in 400 steps, while $\alpha$ falls from 0.001 to 0. In the end it knows all of them by heart.
+
+Each kind of decay runs with six strengths, half a power of ten apart, and the seeds 0, 1 and 2. The last
+10,000 training images, of which the network learns nothing, choose the strength. Then the 10,000 test images
+say, median and range:
+
+| decay | $\lambda$ | training loss | test loss | range | test accuracy |
+|---|---:|---:|---:|---:|---:|
+| no decay | 0 | 0.0042 | 0.1801 | 0.1794 to 0.1866 | 94.83 % |
+| in the gradient | 0.01 | 0.0239 | 0.1604 | 0.1477 to 0.1650 | 94.82 % |
+| decoupled | 3 | 0.0306 | 0.1563 | 0.1535 to 0.1623 | 94.96 % |
+| cautious | 10 | 0.0108 | 0.1433 | 0.1395 to 0.1525 | 95.28 % |
+| L1 | 0.1 | 0.0363 | 0.1566 | 0.1543 to 0.1624 | 94.98 % |
+
+Each kind lowers the loss, with every seed. Only cautious decay moves the accuracy by more than the seeds differ.
+The numbers $\lambda$ of different kinds do not mean the same.
+
+## The same loss, other weights
+
+Between decay in the gradient and decoupled decay the loss decides nothing: two seeds are for the one, the third
+is for the other. The networks are not the same at all. This is the norm of each layer, as a share of its
+norm without decay, median of the seeds:
+
+| layer | size of its gradients | in the gradient | decoupled |
+|---|---:|---:|---:|
+| hidden | 0.0009 | 0.34 | 0.62 |
+| conv2 | 0.0032 | 0.69 | 0.71 |
+| conv1 | 0.0093 | 0.90 | 0.67 |
+| output | 0.0170 | 0.87 | 0.69 |
+
+Adam divides what is in the gradient by $\sqrt v$, the decay with the rest. The layer with the smallest
+gradients pays for it.
+
+Within a layer it is the same. Sort the 400,000 weights of the hidden layer by the size that their gradients
+have without decay, and divide them into ten equal parts. From the smallest gradients to the largest:
+
+| decay | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+| in the gradient | 0.07 | 0.08 | 0.08 | 0.14 | 0.24 | 0.32 | 0.38 | 0.44 | 0.50 | 0.60 |
+| decoupled | 0.55 | 0.55 | 0.60 | 0.66 | 0.66 | 0.64 | 0.63 | 0.62 | 0.62 | 0.61 |
+
+The 0.55 is decay alone: the 400 rates sum to 0.2005, and $e^{-3 \cdot 0.2005} = 0.548$. In the gradient, too,
+these weights hear little but decay, and Adam makes a step of nearly $\alpha$ of it, however small $\lambda$ is.
+With $\lambda = 0.0003$ the loss has noticed nothing yet (0.1823), but 16 % of all weights are already below 0.001,
+in place of 3 %. None is exactly 0.
+
+## Another learning rate
+
+Two seeds, three rates. The strength with the least held-out loss, and the median of the test loss there:
+
+| decay | $\alpha = 0.0003$ | $\alpha = 0.001$ | $\alpha = 0.003$ |
+|---|---:|---:|---:|
+| no decay | 0.2207 | 0.1834 | 0.1877 |
+| in the gradient | 0.0003: 0.2212 | 0.01: 0.1627 | 0.01: 0.1455 |
+| decoupled | 0.3: 0.2215 | 3: 0.1593 | 3: 0.1422 |
+| cautious | 30: 0.1994 | 30: 0.1438 | 10: 0.1288 |
+| L1 | 0.003: 0.2207 | 0.1: 0.1595 | 0.1: 0.1411 |
+
+At 0.0003 the 400 steps are too few to learn everything by heart, and three of the kinds have nothing to improve:
+for them the weakest decay of the grid is the best one. From 0.001 to 0.003 the best $\lambda$ of these
+three stays where it is. If $\alpha\lambda$ alone counted, that of decoupled decay would have gone to a third. There is
+little in it, though: at $\alpha = 0.003$ its held-out loss is 0.1511 with $\lambda = 1$ and 0.1491 with 3.
+
+From 0.001 to 0.003 the loss without decay does not fall, and with every kind of decay it does.
+
+## Cautious decay
+
+[It](../labml_nn_optim/decays/cautious.py) is ahead of the others at all three rates and with every seed. It
+leaves the training loss alone: 0.0108, a third of what the decoupled one has. And it forgives. From
+$\lambda = 0.3$ to 100 all its strengths are better than no decay, with all three seeds, while decoupled decay does
+harm from 10 on. At $\alpha = 0.003$ it forgives less: with $\lambda = 30$ one of two seeds ends at 0.1415, the other at
+0.4323.
+
+## L1
+
+[It](../labml_nn_optim/decays/l1.py) has the loss of decoupled decay, with a third of all weights at exactly
+zero. With $\lambda = 0.3$ it is 79 %, for 0.8 points of accuracy. At $\alpha = 0.003$ and $\lambda = 0.1$ it is
+84 and 78 %, with no harm: 95.64 and 95.20 %, where no decay has 95.22 and 95.57 %.
+
+## Wrong labels
+
+Let 200 of the 1000 labels be wrong, drawn once. Now the accuracy on the images held out, whose labels are right,
+chooses:
+
+| decay | $\lambda$ | training accuracy | test images read wrong | range |
+|---|---:|---:|---:|---:|
+| no decay | 0 | 92.1 % | 11.96 % | 11.87 to 12.68 % |
+| in the gradient | 0.03 | 80.5 % | 7.41 % | 7.00 to 7.90 % |
+| decoupled | 10 | 77.9 % | 7.75 % | 7.57 to 7.91 % |
+| cautious | 100 | 78.1 % | 7.14 % | 7.06 to 8.07 % |
+| L1 | 0.1 | 82.3 % | 8.32 % | 7.47 to 8.54 % |
+
+Without decay the network knows 92 % of its labels, and so at least 60 % of the wrong ones. With decay it knows
+about as many as are right. Among the kinds the ranges overlap, and for cautious decay the grid ends at its best
+strength.
+
+## What this does not show
+
+One small network and short runs. $\lambda = 3$ is 300 times the default of AdamW: so few steps need so much. That
+cautious decay wins here says nothing about a network that never sees an image twice.
 """
 
 from __future__ import annotations
@@ -286,3 +387,66 @@ main = decay_command(run)
 
 if __name__ == "__main__":
     sys.exit(run_command(main))
+
+# ## Running it
+#
+# ```
+# python -m experiments.decay
+# python -m experiments.decay --wrong-labels 0.2
+# python -m experiments.decay --lr 0.0003,0.001,0.003 --seeds 0,1
+# python -m experiments.decay --data digits --seeds 0 --steps 20 --kinds decoupled,coupled
+# ```
+#
+# The first three made the results of this page: 300 runs of some five seconds on a core that does nothing else.
+# Each command leaves one file. The last needs no MNIST.
+#
+# The ten parts of the hidden layer are not in these files. For them the runs without decay, with
+# `coupled` at 0.01 and `decoupled` at 3 were made once more by [train](#train).
+#
+# ## Exercises
+#
+# **1.** A weight of the hidden layer begins at 0.03 and never gets a gradient from the loss. Where does it end with
+# $\lambda = 0.0003$ in the gradient, and where with the same $\lambda$ decoupled?
+#
+# ::: solution
+# In the gradient its $m$ and $\sqrt v$ are both about $\lambda\theta$ at first, so Adam moves it by $\alpha$ a step. After
+# 40 steps it is at 0.0007, swings through zero, and comes to rest there. Decoupled it loses $0.2005 \cdot 0.0003$,
+# which is 0.006 %.
+#
+# ```python
+# import torch
+#
+# from labml_nn_optim import Adam, WeightDecay
+#
+#
+# def end(weight_decay):
+#     theta = torch.nn.Parameter(torch.full((1,), 0.03, dtype=torch.float64))
+#     optimizer = Adam([theta], weight_decay=weight_decay)
+#     for step in range(400):
+#         optimizer.param_groups[0]["lr"] = 0.001 * (1 - step / 400)
+#         theta.grad = torch.zeros_like(theta)
+#         optimizer.step()
+#     return theta.item()
+#
+#
+# assert abs(end(WeightDecay(0.0003, weight_decouple=False))) < 1e-6
+# assert round(end(WeightDecay(0.0003)) / 0.03, 5) == 0.99994
+# ```
+# :::
+#
+# **2.** With wrong labels the errors of decoupled decay are fewest at $\lambda = 10$. The test loss is 0.5377 there, and
+# 0.4397 without decay. How can a network that reads more images right have the larger loss?
+#
+# ::: solution
+# It is less sure. Where a fifth of the labels is wrong, a network that has understood this gives its digit 0.8, and
+# $-\log 0.8 = 0.22$ is what it pays for an image that it reads right. Strong decay makes it less sure than that. The
+# loss counts how much is bet on the right digit, the accuracy only whether it is the largest bet.
+# :::
+#
+# **3.** Cautious decay decays a weight only in steps that take it towards zero. If that were a coin toss, which
+# decoupled decay would $\lambda = 10$ be like? What in the tables speaks against it?
+#
+# ::: solution
+# Like $\lambda = 5$, between 3 and 10. The training losses there are 0.0306 and 0.1395, and that of cautious decay is
+# 0.0108. So it is no coin toss: what the network needs to keep its labels is spared.
+# :::

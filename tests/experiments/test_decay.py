@@ -2,12 +2,14 @@ import itertools
 import json
 import math
 import re
+import statistics
 from xml.etree import ElementTree
 
 import pytest
 import torch
 from torch.nn import functional
 
+from experiments import decay
 from experiments.cli import run_command
 from experiments.curves import to_svg
 from experiments.data import load_digits
@@ -24,12 +26,14 @@ from experiments.decay import (
 )
 from experiments.decay_cli import Options
 from experiments.decay_results import (
+    FOLDER,
     LAYERS,
     NAMES,
     NO_DECAY,
     accuracy_panel,
     best,
     find,
+    gradient_size,
     loss_panel,
     middle,
     norm_panel,
@@ -431,3 +435,83 @@ def test_too_many_images_give_one_line_before_any_run(tmp_path, capfd):
     assert captured.out == ""
     assert "--samples 5000: there are 1198 images" in captured.err
     assert not (tmp_path / "new").exists()
+
+
+def test_the_committed_grids_are_all_kinds_on_mnist():
+    grids = load_all(FOLDER)
+    assert {path.name for path in FOLDER.glob("*.json")} == {grid.file_name for grid in grids}
+    assert len(grids) == 3
+    for grid in grids:
+        assert grid.data["name"] == "mnist"
+        assert (grid.data["train_samples"], grid.data["held_out_samples"]) == (1000, 10_000)
+        assert grid.configuration["steps"] == 400
+        kinds = {name: list(kind.weight_decays) for name, kind in KINDS.items()}
+        assert grid.configuration["kinds"] == kinds
+        runs = itertools.product(grid.configuration["lr"], grid.configuration["seeds"])
+        assert len(grid.rows) == 25 * len(list(runs))
+    for grid in (find(), find(wrong_labels=0.2)):
+        assert (grid.configuration["lr"], grid.configuration["seeds"]) == ([0.001], [0, 1, 2])
+    grid = find(rates=3)
+    assert grid.configuration["lr"] == [0.0003, 0.001, 0.003]
+    assert grid.configuration["seeds"] == [0, 1]
+
+
+def tables_of_the_chapter():
+    """Return the tables of the chapter, each a list of rows of text, without the heading."""
+    parts = re.split(r"^\|[-:|]+\|$", decay.__doc__ or "", flags=re.MULTILINE)[1:]
+    return [
+        [line.strip("| ").split(" | ") for line in part.strip().split("\n\n")[0].splitlines()]
+        for part in parts
+    ]
+
+
+def spread(numbers, digits):
+    return f"{min(numbers):.{digits}f} to {max(numbers):.{digits}f}"
+
+
+def test_the_table_of_losses_is_that_of_the_records():
+    grid, expected = find(), []
+    for kind, name in NAMES.items():
+        strength = best(grid, kind, 0.001)
+        rows = select(grid, kind, weight_decay=strength)
+        numbers = [f"{middle(rows, f'{part}_loss'):.4f}" for part in ("train", "test")]
+        losses = spread([row["test_loss"] for row in rows], 4)
+        accuracy = f"{100 * middle(rows, 'test_accuracy'):.2f} %"
+        expected.append([name, f"{strength:g}", *numbers, losses, accuracy])
+    assert tables_of_the_chapter()[0] == expected
+
+
+def test_the_table_of_layers_is_that_of_the_records():
+    grid, expected = find(), []
+    for layer in sorted(LAYERS, key=lambda layer: gradient_size(grid, 0.001, layer)):
+        left = [
+            statistics.median(ratios(grid, kind, best(grid, kind, 0.001), 0.001, layer))
+            for kind in ("coupled", "decoupled")
+        ]
+        size = f"{gradient_size(grid, 0.001, layer):.4f}"
+        expected.append([layer, size, *(f"{ratio:.2f}" for ratio in left)])
+    assert tables_of_the_chapter()[1] == expected
+
+
+def test_the_table_of_rates_is_that_of_the_records():
+    grid, expected = find(rates=3), []
+    for kind, name in NAMES.items():
+        cells = []
+        for lr in grid.configuration["lr"]:
+            strength = best(grid, kind, lr)
+            loss = middle(select(grid, kind, lr=lr, weight_decay=strength), "test_loss")
+            cells.append(f"{loss:.4f}" if kind == NO_DECAY else f"{strength:g}: {loss:.4f}")
+        expected.append([name, *cells])
+    assert tables_of_the_chapter()[3] == expected
+
+
+def test_the_table_of_wrong_labels_is_that_of_the_records():
+    grid, expected = find(wrong_labels=0.2), []
+    for kind, name in NAMES.items():
+        strength = best(grid, kind, 0.001, by="held_out_accuracy")
+        rows = select(grid, kind, weight_decay=strength)
+        known = f"{100 * middle(rows, 'train_accuracy'):.1f} %"
+        errors = [100 * (1 - row["test_accuracy"]) for row in rows]
+        error = f"{statistics.median(errors):.2f} %"
+        expected.append([name, f"{strength:g}", known, error, f"{spread(errors, 2)} %"])
+    assert tables_of_the_chapter()[4] == expected
