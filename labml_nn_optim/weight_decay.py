@@ -355,6 +355,20 @@ class DecayInRule:
 #   checkpoint of `torch.optim` names none: each group keeps the kind that it has.
 # - **Two kinds at once** are one class of yours. An optimizer has one for each group.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../experiments/decay.py) learns 1000 images by heart: Adam, 400 steps, $\alpha = 0.001$ falling to 0, $\lambda$ chosen on other images, medians of
+# three seeds. Without decay its test loss is 0.180. In the gradient, at $\lambda = 0.01$, it is 0.160; decoupled, at $\lambda = 3$, it is 0.156. Both beat no
+# decay with every seed. Between them nothing is decided: two seeds are for decoupled decay, one is for the other.
+#
+# The weights do differ. The hidden layer has the smallest gradients, a tenth of those of the first convolution. Decay in the gradient leaves it 34 % of its norm, and the
+# convolution 90 %. Decoupled decay leaves 62 to 71 % of every layer.
+#
+# It also shows what the product does not tell. From $\alpha = 0.001$ to 0.003 the chosen $\lambda$ stays the same for both kinds, though
+# $\alpha\lambda$ is three times as large. At 0.0003 the network no longer fits everything, and neither kind helps.
+#
+# With wrong labels on 200 of the 1000 images there is more to gain: the errors fall from 12.0 % to 7.4 % in the gradient and to 7.8 % decoupled.
+#
 # ## Exercises
 #
 # **1.** Under SGD with momentum 0.9, are coupled and decoupled decay still the same?

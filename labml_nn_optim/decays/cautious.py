@@ -171,6 +171,18 @@ class CautiousWeightDecay(WeightDecay):
 #   refused.
 # - **With [StableAdamW](../optimizers/stable_adamw.py)** it follows the shortened rate, like plain decay.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/decay.py) learns 1000 images by heart. At $\lambda = 10$ cautious decay has a test loss of 0.143, where decoupled decay at its
+# best has 0.156 and no decay 0.180, medians of three seeds. It is ahead of all other kinds with every seed, at three learning rates: 0.199, 0.144 and 0.129 at
+# $\alpha = 0.0003$, 0.001 and 0.003, where decoupled decay has 0.222, 0.159 and 0.142 (two seeds).
+#
+# It is not plain decay with half the $\lambda$ here: the training loss ends at 0.011, a third of the decoupled 0.031. And it is easier to choose. At $\alpha = 0.001$ every
+# $\lambda$ from 0.3 to 100 beats no decay with all seeds; decoupled decay does harm from 10 on.
+#
+# Two things speak against too much trust. At $\alpha = 0.003$ and $\lambda = 30$ one of two seeds ended at 0.43, the other at 0.14. With a fifth of the labels wrong, its
+# 7.1 % of errors lie in the range of the other kinds, at the edge of what was tried. It is one small network.
+#
 # ## Exercises
 #
 # **1.** Solve for the place of rest at $\lambda = 0.4$ and $\sigma = 1$, and let it run.

@@ -144,6 +144,15 @@ class L1WeightDecay(WeightDecay):
 # - **A weight of exactly 0 is not dead.** Its gradient goes on, and a larger one takes it out again. Where a whole
 #   unit is zero on both sides, no gradient comes through, and it is.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/decay.py) learns 1000 images by heart. At $\lambda = 0.1$ L1 decay has the test loss of decoupled decay at its best, 0.157 against
+# 0.156, and 32 % of its weights are exactly 0. No other kind makes a single zero. At 0.3, 79 % are 0, and 0.8 points of accuracy are
+# lost: 94.1 against 94.8 %. At 1 the training fails, with 56 %.
+#
+# At $\alpha = 0.003$ and $\lambda = 0.1$ about 80 % are 0 without harm: 95.6 and 95.2 % with two seeds, against 95.2 and 95.6 % without decay. Where the zeros are depends on the size of the
+# weights: 97 % of the norm of the first convolution is left, and 48 % of the hidden layer's.
+#
 # ## Exercises
 #
 # **1.** A weight has the loss $\frac{h}{2} (\theta - \theta^*)^2$. Where does L1 decay leave it?
