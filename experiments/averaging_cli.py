@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from experiments.mnist import MNIST
 from experiments.options import (
-    data_option,
-    data_root_option,
-    device_option,
     epochs_option,
-    out_option,
+    place_options,
     positive_option,
     seeds_option,
-    threads_option,
+    study_command,
 )
 
 LR = 0.001
@@ -40,15 +36,16 @@ class Options:
 
 def averaging_command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
-
-    def callback(**options: Any) -> None:
-        run(Options(**options))
-
-    return click.Command(
-        "python -m experiments.averaging",
-        callback=callback,
-        params=[*_training_options(), *_place_options()],
-        help="Train on MNIST with Adam, and compare averages of the weights with the last ones.",
+    params = [
+        *_training_options(),
+        *place_options("averaging", MNIST.data_choices, "Folder for the records and their chart."),
+    ]
+    return study_command(
+        "averaging",
+        Options,
+        run,
+        params,
+        "Train on MNIST with Adam, and compare averages of the weights with the last ones.",
     )
 
 
@@ -57,14 +54,4 @@ def _training_options() -> list[click.Option]:
         positive_option("--lr", LR, "Learning rate; it stays, or falls from there to 0."),
         epochs_option(MNIST.epochs, "Passes over the training data"),
         seeds_option("Seeds; each trains twice, with the constant and with the falling rate."),
-    ]
-
-
-def _place_options() -> list[click.Option]:
-    return [
-        data_option(MNIST.data_choices, "The data to train on."),
-        data_root_option(),
-        device_option(),
-        threads_option(1, "CPU threads; they decide the last digits of the numbers."),
-        out_option("averaging", "Folder for the records and their chart."),
     ]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from experiments.options import finite, out_option, positive_option
+from experiments.options import (
+    count_option,
+    finite,
+    out_option,
+    positive_option,
+    study_command,
+)
 
 STEPS = 3_000_000
 CONSTANT, FALLING = 0.01, 0.5
@@ -35,15 +40,13 @@ class Options:
 
 def counterexample_command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
-
-    def callback(**options: Any) -> None:
-        run(Options(**options))
-
-    return click.Command(
-        "python -m experiments.counterexample",
-        callback=callback,
-        params=[*_problem_options(), *_step_size_options()],
-        help="Walk with Adam and AMSGrad where Adam goes the wrong way.",
+    params = [*_problem_options(), *_step_size_options()]
+    return study_command(
+        "counterexample",
+        Options,
+        run,
+        params,
+        "Walk with Adam and AMSGrad where Adam goes the wrong way.",
     )
 
 
@@ -56,20 +59,8 @@ def _problem_options() -> list[click.Option]:
             show_default=True,
             help="The large gradient every 101 steps, or with the probability 0.01.",
         ),
-        click.Option(
-            ["--steps"],
-            type=click.IntRange(min=2),
-            default=STEPS,
-            show_default=True,
-            help="Steps of each walk.",
-        ),
-        click.Option(
-            ["--seed"],
-            type=click.IntRange(min=0),
-            default=0,
-            show_default=True,
-            help="Decides the random gradients.",
-        ),
+        count_option("--steps", STEPS, "Steps of each walk.", minimum=2),
+        count_option("--seed", 0, "Decides the random gradients.", minimum=0),
         out_option("counterexample", "Folder for the tracks and their chart."),
     ]
 

@@ -6,19 +6,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from experiments.decay_results import NAMES, NO_DECAY
 from experiments.options import (
-    data_option,
-    data_root_option,
-    device_option,
+    count_option,
     finite,
-    out_option,
+    place_options,
     seeds_option,
-    threads_option,
+    study_command,
 )
 
 DATA_CHOICES = ("auto", "mnist", "digits")
@@ -51,15 +48,16 @@ class Options:
 
 def decay_command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
-
-    def callback(**options: Any) -> None:
-        run(Options(**options))
-
-    return click.Command(
-        "python -m experiments.decay",
-        callback=callback,
-        params=[*_training_options(), *_place_options()],
-        help="Train on a part of MNIST with every kind of weight decay, weak to strong.",
+    params = [
+        *_training_options(),
+        *place_options("decay", DATA_CHOICES, "Folder for the results and their chart."),
+    ]
+    return study_command(
+        "decay",
+        Options,
+        run,
+        params,
+        "Train on a part of MNIST with every kind of weight decay, weak to strong.",
     )
 
 
@@ -81,26 +79,11 @@ def _training_options() -> list[click.Option]:
             metavar="RATE,RATE,...",
             help="Learning rates; each falls from there to 0.",
         ),
-        _count("--samples", SAMPLES, "Images to train on."),
+        count_option("--samples", SAMPLES, "Images to train on."),
         _wrong_labels_option(),
-        _count("--steps", STEPS, "Steps of each run."),
+        count_option("--steps", STEPS, "Steps of each run."),
         seeds_option("Seeds; each trains once with every kind, strength and rate."),
     ]
-
-
-def _place_options() -> list[click.Option]:
-    return [
-        data_option(DATA_CHOICES, "The data to train on."),
-        data_root_option(),
-        device_option(),
-        threads_option(1, "CPU threads; they decide the last digits of the numbers."),
-        out_option("decay", "Folder for the results and their chart."),
-    ]
-
-
-def _count(name: str, default: int, help: str) -> click.Option:
-    kind = click.IntRange(min=1)
-    return click.Option([name], type=kind, default=default, show_default=True, help=help)
 
 
 def _wrong_labels_option() -> click.Option:

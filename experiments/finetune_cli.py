@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from experiments.options import (
-    data_option,
-    data_root_option,
-    device_option,
+    count_option,
     epochs_option,
-    out_option,
+    place_options,
     seeds_option,
-    threads_option,
+    study_command,
 )
 
 STUDIES = ("rates", "decays", "schedules")
@@ -47,15 +44,21 @@ class Options:
 
 def finetune_command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
-
-    def callback(**options: Any) -> None:
-        run(Options(**options))
-
-    return click.Command(
-        "python -m experiments.finetune",
-        callback=callback,
-        params=[*_training_options(), *_place_options()],
-        help="Train on MNIST, and fine-tune on a few other digits, each time under other rules.",
+    params = [
+        *_training_options(),
+        *place_options(
+            "finetune",
+            DATA_CHOICES,
+            "Folder for the results and their chart.",
+            "The data to train on before.",
+        ),
+    ]
+    return study_command(
+        "finetune",
+        Options,
+        run,
+        params,
+        "Train on MNIST, and fine-tune on a few other digits, each time under other rules.",
     )
 
 
@@ -67,8 +70,8 @@ def _training_options() -> list[click.Option]:
             "Rules for the learning rate, for the weight decay, or schedules by tags.",
         ),
         _choice("--target", TARGETS, "What to fine-tune on: digits, or their negatives."),
-        _count("--images", IMAGES, "Images to fine-tune on."),
-        _count("--steps", STEPS, "Steps of each fine-tuning."),
+        count_option("--images", IMAGES, "Images to fine-tune on."),
+        count_option("--steps", STEPS, "Steps of each fine-tuning."),
         epochs_option(1, "Passes over the training data before the fine-tuning"),
         seeds_option("Seeds; each draws images, a head, and an order.", SEEDS),
     ]
@@ -77,18 +80,3 @@ def _training_options() -> list[click.Option]:
 def _choice(name: str, choices: tuple[str, ...], help: str) -> click.Option:
     kind = click.Choice(choices)
     return click.Option([name], type=kind, default=choices[0], show_default=True, help=help)
-
-
-def _count(name: str, default: int, help: str) -> click.Option:
-    kind = click.IntRange(min=1)
-    return click.Option([name], type=kind, default=default, show_default=True, help=help)
-
-
-def _place_options() -> list[click.Option]:
-    return [
-        data_option(DATA_CHOICES, "The data to train on before."),
-        data_root_option(),
-        device_option(),
-        threads_option(1, "CPU threads; they decide the last digits of the numbers."),
-        out_option("finetune", "Folder for the results and their chart."),
-    ]

@@ -3,14 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from experiments.schedules import SCHEDULES, USUAL
 from experiments.training import DTYPES
+
+Choices = TypeVar("Choices")
+
+
+def study_command(
+    name: str,
+    options: Callable[..., Choices],
+    run: Callable[[Choices], None],
+    params: Sequence[click.Parameter],
+    help: str,
+) -> click.Command:
+    """Return the command `python -m experiments.<name>`, which hands what it is told to `run`.
+
+    * `options`: makes one object of the values of all parameters, by their names
+    """
+
+    def callback(**values: Any) -> None:
+        run(options(**values))
+
+    return click.Command(
+        f"python -m experiments.{name}", callback=callback, params=list(params), help=help
+    )
+
+
+def place_options(
+    name: str, data_choices: Iterable[str], out_help: str, data_help: str = "The data to train on."
+) -> list[click.Option]:
+    """Return the options of a study that say where its data is, where it runs, and where to write."""
+    return [
+        data_option(data_choices, data_help),
+        data_root_option(),
+        device_option(),
+        threads_option(1, "CPU threads; they decide the last digits of the numbers."),
+        out_option(name, out_help),
+    ]
+
+
+def count_option(name: str, default: int, help: str, minimum: int = 1) -> click.Option:
+    """Return an option for a whole number."""
+    kind = click.IntRange(min=minimum)
+    return click.Option([name], type=kind, default=default, show_default=True, help=help)
 
 
 def epochs_option(default: float, help: str, name: str = "--epochs") -> click.Option:

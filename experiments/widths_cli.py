@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
 from experiments.options import (
-    data_option,
-    data_root_option,
-    device_option,
     epochs_option,
-    out_option,
+    place_options,
     seeds_option,
-    threads_option,
+    study_command,
 )
 
 DATA_CHOICES = ("auto", "mnist", "digits")
@@ -39,15 +35,16 @@ class Options:
 
 def widths_command(run: Callable[[Options], None]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
-
-    def callback(**options: Any) -> None:
-        run(Options(**options))
-
-    return click.Command(
-        "python -m experiments.widths",
-        callback=callback,
-        params=[*_training_options(), *_place_options()],
-        help="Train networks of several widths with many learning rates, with and without muP.",
+    params = [
+        *_training_options(),
+        *place_options("widths", DATA_CHOICES, "Folder for the results and their chart."),
+    ]
+    return study_command(
+        "widths",
+        Options,
+        run,
+        params,
+        "Train networks of several widths with many learning rates, with and without muP.",
     )
 
 
@@ -63,16 +60,6 @@ def _training_options() -> list[click.Option]:
         ),
         epochs_option(1, "Passes over the training data"),
         seeds_option("Seeds; each draws the first weights and an order of the images."),
-    ]
-
-
-def _place_options() -> list[click.Option]:
-    return [
-        data_option(DATA_CHOICES, "The data to train on."),
-        data_root_option(),
-        device_option(),
-        threads_option(1, "CPU threads; they decide the last digits of the numbers."),
-        out_option("widths", "Folder for the results and their chart."),
     ]
 
 
