@@ -125,8 +125,8 @@ def convnext_tiny() -> Recipe:
     ([Liu et al., 2022](https://arxiv.org/abs/2201.03545), public code) With nine blocks in stage 3, and with the stem and the head, these
     are eight depths. The structure has twenty, so `layers` lists the eight.
 
-    Which rate belongs to them? The authors' 0.8, here, was for the larger networks, with 27 blocks in stage 3 and 14 depths: the stem had 0.055,
-    and now has 0.21. Their code refuses the Tiny one. mmpretrain takes 0.7 for a ConvNeXt V2-T with these eight depths, and the
+    Which rate belongs to them? The authors' table has 0.8 for all sizes. Their code knows depths only for the larger networks, with 27 blocks in stage 3 and 14
+    depths, and refuses the Tiny one: there the stem has 0.055, and here 0.21. mmpretrain takes 0.7 for a ConvNeXt V2-T with these eight depths, and the
     authors of V2 take 0.9 with a depth for each block. All three follow other ways of pre-training, and we know of no comparison.
 
     The decay of $10^{-8}$ is none: after pre-training with labels on a larger set, the authors do not decay at all, and
@@ -165,7 +165,8 @@ def resnet50() -> Recipe:
     modules into `eval` mode, too.
 
     The rest has one rate, and biases and normalization do not decay.
-    ([He et al., 2018](https://arxiv.org/abs/1812.01187)) These numbers are for SGD with a momentum of 0.9 and 16 images.
+    ([He et al., 2018](https://arxiv.org/abs/1812.01187)) These numbers are for SGD with a momentum of 0.9 and 16 images,
+    and the decay is in the gradient: with this library's SGD, give `WeightDecay(1e-4, weight_decouple=False)`.
     """
     return Recipe(
         make=torchvision.models.resnet50,

@@ -245,7 +245,7 @@ if __name__ == "__main__":
 #
 # ## Traps
 #
-# - **The edge of the grid.** A best rate at the first or the last rate that was tried is none. The ten rates reach three octaves
+# - **The edge of the grid.** A best rate at the first or the last rate that was tried is none. The ten rates reach nearly three octaves
 #   beyond the best ones of the tables, to either side.
 # - **A constant rate.** Here the loss at the end of a run holds the noise of the last steps, which large rates have more of. How much the best
 #   rate moves under one that falls to 0 was not run.
@@ -258,7 +258,7 @@ if __name__ == "__main__":
 # parametrization?
 #
 # ::: solution
-# A step at the width 64 took 0.63 ms on one core, and 16 ms at 1024: a twenty-fifth. Without muP the result loses 37 %. With muP it loses
+# A step at the width 64 took 0.63 ms on one core, and 16 ms at 1024: a twenty-fifth, run for run. Without muP the result loses 37 %. With muP it loses
 # $0.1245 / 0.1155 - 1 = 8\,\%$ against a search in the standard parametrization at 1024, and 0.5 % against one in muP.
 # :::
 #

@@ -126,8 +126,15 @@ def load_state_dict_by_name(
     groups hold comes from the checkpoint if it has the same names in the same groups and order. If not,
     the present groups stay as they are.
 
-    Raises one `ValueError` that says everything that does not fit; nothing is loaded then.
+    Raises `TypeError` for what is no optimizer or no dictionary, and one `ValueError` that says everything
+    that does not fit; nothing is loaded then.
     """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be a torch.optim.Optimizer, got a {type(optimizer).__name__}"
+        )
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"state_dict must be a dictionary, got a {type(state_dict).__name__}")
     found: list[MatchedKeys] = []
 
     def match(loading: Optimizer, given: dict[str, Any]) -> dict[str, Any]:
@@ -407,8 +414,11 @@ def matching_names(optimizer: Optimizer) -> Iterator[list[dict[str, Any]]]:
 #   of the checkpoint. That is the way for a network whose layers have other names now, in the same order.
 # - **A tied parameter goes by its first name.** Define the head before the embedding, and the first name is another.
 # - **Unfrozen layers** are not in the old checkpoint. `strict=False` lets them start anew and says which they are.
-# - **Another optimizer.** Names say nothing about what the state is. Averages of Adam load into SGD, and lie there unused. A
+# - **Another optimizer.** Names say nothing about what the state is. State of Adam loads into SGD, with Adam's groups if they are the same. The first
+#   step then fails for the missing momentum, or, without momentum, the averages lie unused. A
 #   [CompositeOptimizer](param_groups/composite.py) writes down who made what; that is compared.
+# - **`strict=False` never fails for names.** If every name has another prefix, nothing is loaded, and only what it returns says so.
+# - **A head of another size** under its old name is an error even then: take its state out of the checkpoint.
 # - **L-BFGS** keeps one history of all parameters end to end. Its order cannot change, and trying is an error.
 # - **Optimizers that project gradients** to a lower rank have no tensor of the parameter's shape. They are refused here.
 #

@@ -66,12 +66,12 @@ apart.
 
 Three more kinds have chapters of their own. [Cautious decay](decays/cautious.py) spares the weights that
 move away from zero, [decay to the start](decays/start.py) pulls to where training began, and
-[L1](decays/l1.py) takes the same from large and small weights. Each may stand where a number may:
+[L1](decays/l1.py) takes the same from large and small weights. Each may stand where a number may, when an optimizer or a group is made:
 
 ```python
 optimizer = AdamW(
     [
-        {"params": pretrained, "weight_decay": WeightDecayToStart(1.0)},
+        {"params": pretrained, "weight_decay": WeightDecayToStart(10.0)},
         {"params": head},
         {"params": biases, "weight_decay": 0.0},
     ],
@@ -81,13 +81,13 @@ optimizer = AdamW(
 ```
 
 A number changes $\lambda$ and keeps the kind; an object brings both. The group stores the fields of its
-decay and the name of its class, as numbers, flags and text. So a checkpoint holds them, and what you write
-into a group counts from the next step on.
+decay and the name of its class, as numbers, flags and text. So a checkpoint holds them, and a number that
+you write into a group counts from the next step on. Another kind wants a new optimizer.
 
 ## The schedule is in it already
 
 Decoupled decay multiplies by the $\alpha_t$ of the step. When the rate falls, so does the decay. A weight of 1
-without gradient makes 2000 steps, with $\alpha = 0.001$ and $\lambda = 0.5$ at the start:
+whose gradient is 0 makes 2000 steps, with $\alpha = 0.001$ and $\lambda = 0.5$ at the start:
 
 | schedule | ends at |
 |---|---:|
@@ -337,7 +337,7 @@ class DecayInRule:
 #   `weight_decay=0`.
 # - $\lambda = 0.01$ is torch's default for AdamW, 0.1 is common for language models, 0.05 for vision
 #   transformers, all to be multiplied by $\alpha$.
-# - What counts is the product: a weight without gradient forgets its past over $1 / (\alpha\lambda)$
+# - What counts is the product: a weight whose gradient is 0 forgets its past over $1 / (\alpha\lambda)$
 #   steps. For $\alpha = 3 \cdot 10^{-4}$ and $\lambda = 0.1$ that is 33 000 steps. In a run of 1000 steps
 #   such a decay takes 3 %.
 #
@@ -347,7 +347,7 @@ class DecayInRule:
 #   decoupled. Here a number is decoupled for every optimizer; say
 #   `WeightDecay(0.01, weight_decouple=False)` for decay in the gradient.
 # - **The order.** Decoupled decay comes before the step, as in torch, but for kinds with `after_step`. A
-#   parameter without a gradient is not decayed.
+#   parameter whose `grad` is `None` is not decayed.
 # - **$\alpha = 0$.** A schedule that takes $\alpha$ to 0 takes decoupled decay to 0 as well, but not absolute
 #   decay: that one goes on pulling when the optimizer has stopped.
 # - **Nothing keeps $\lambda$ under 1.** An absolute decay of 2 turns 1 into $-1$.

@@ -178,7 +178,7 @@ class L1WeightDecay(WeightDecay):
 # The third weight has a larger minimum than the second, and is gone all the same: its loss is too flat.
 # :::
 #
-# **2.** What is left of a weight of 1 without gradient after 60 steps with $\alpha = 0.1$ and $\lambda = 0.2$, under L1 and
+# **2.** What is left of a weight of 1 whose gradient is 0 after 60 steps with $\alpha = 0.1$ and $\lambda = 0.2$, under L1 and
 # under plain decay?
 #
 # ::: solution

@@ -37,7 +37,7 @@ One scheduler, one scaler, one `zero_grad`, one checkpoint. Every number is that
 ## Which parameters are matrices
 
 Muon replaces the averaged gradient $M = U \Sigma V^\top$ by $U V^\top$, approximately: all singular values become about 1. Why that? Among all updates
-$\Delta$ that make no input more than $\alpha$ times as long, it lowers the loss most. With $u_i, v_i$ the columns of $U, V$:
+$\Delta$ that make no input more than $\alpha$ times as long, it lowers the loss most, to first order, as far as $M$ stands for the gradient. With $u_i, v_i$ the columns of $U, V$:
 
 $$\langle M, \Delta \rangle = \sum_i \sigma_i\, u_i^\top \Delta\, v_i \;\le\; \alpha \sum_i \sigma_i, \qquad \text{with equality for } \Delta = \alpha\, U V^\top$$
 
@@ -339,7 +339,9 @@ def kind_of(optimizer: Optimizer) -> str:
 def as_parts(optimizers: Any) -> tuple[Optimizer, ...]:
     """Return optimizers that can be stepped as one; raises `TypeError` or `ValueError` for others."""
     if not isinstance(optimizers, Iterable):
-        raise TypeError(f"optimizers must be a list of optimizers, got {optimizers!r}")
+        raise TypeError(
+            f"optimizers must be a list of optimizers, got a {type(optimizers).__name__}"
+        )
     parts = tuple(optimizers)
     if not parts:
         raise ValueError("optimizers must be at least one, got none")
@@ -416,8 +418,10 @@ def labelled(group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 # - **`add_param_group` wants a number**, that of the optimizer: `optimizer=0`. torch's Muon looks at shapes when it is made and not when a
 #   group is added; a vector fails in the next step.
 # - **A scheduler for one optimizer and another for all** write the same rate, and nobody sees it. Make one, with tags.
-# - **A parameter that changes sides** cannot take its state along. Loading is an error that names it; with `strict=False`
+# - **A parameter that changes sides** cannot take its state along. Loading is an error that names it, if a CompositeOptimizer wrote the checkpoint. One of a
+#   single AdamW does not say who made it: it loads, and Muon carries the averages along unused. With `strict=False`
 #   [by name](../named_state.py) it starts anew.
+# - **An error in a later part**, such as a sparse gradient, comes when the earlier ones have made their step.
 # - **L-BFGS** calls its closure many times in a step, and cannot be a part.
 #
 # ## Exercises

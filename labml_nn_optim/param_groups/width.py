@@ -32,7 +32,7 @@ for the narrowest network, $2^{-8}$:
 | 512 | $2^{-9.7}$ | 0.1213 | 0.1434 |
 | 1024 | $2^{-10.3}$ | 0.1155 | 0.1580 |
 
-The best rate falls with the width. Who tunes the narrow network, and trains the wide one with what was found, pays 37 % in loss: 1024 units
+The loss is that of the best of the ten; the exponent of the best rate is interpolated. It falls with the width. Who tunes the narrow network, and trains the wide one with what was found, pays 37 % in loss: 1024 units
 do worse than 128. It would have been a good deal, since a step at the width 64 takes a twenty-fifth of the time.
 
 *Maximal update parametrization*, muP, gives each layer its own multiple of the rate, and changes the start of the last
@@ -93,7 +93,7 @@ changes by $\sum_j |W_j| |\Delta h_j|$. Weights of the size $1/\sqrt n$ would ma
 1. This is the variance $1/n^2$.
 
 SGD's step is $\alpha$ times the gradient, so sizes of gradients count. That of an output weight is an error times a
-hidden value, and does not depend on $n$. All others have passed through the output weights and have the size $1/n$. In the network above, the mean
+hidden value, and does not depend on $n$. All others have passed through the output weights and have the size $1/n$. In the network above, started as muP does, the mean
 gradient of a hidden weight is 0.0018, 0.00045 and 0.00011 at the three widths, that of an output weight 0.0044, 0.0046 and
 0.0044. The updates should be 1, $1/n$ and $1/n$ for input, hidden and output. The gradients are $1/n$, $1/n$ and 1. What is missing
 is the column of SGD.
@@ -159,7 +159,8 @@ class WidthScaling:
     - `base_model`: a narrow model of the same architecture, on any device; only its shapes are read, so
       one made under `with torch.device("meta")` is enough, and takes no memory
     - `optimizer`: `"adam"` for rules that divide the size of the gradient away, `"sgd"` for those that do not
-    - `scale_decay`: divide the weight decay by the scale of the rate, which keeps $\alpha\lambda$
+    - `scale_decay`: divide the weight decay by the scale of the rate, which keeps $\alpha\lambda$;
+      [param_groups](groups.py#param_groups) then needs a `weight_decay`, 0 for none
     - `outputs`: a [selector](selectors.py), or a text for a glob, of parameters that lead from the width to a
       fixed size; weights of linear and convolutional layers are known without it
     - `output_multiplier`: the model divides what goes into its output layer by $m$ itself
@@ -230,7 +231,8 @@ class WidthScaling:
     def scale_init_(self, model: nn.Module) -> None:
         r"""Give a new model the variances of its width, in place. Call it once, before the training.
 
-        Weights must have a variance that is proportional to $1 / \text{fan\_in}$, as torch gives them. Those of outputs
+        Weights must have a variance that is proportional to $1 / \text{fan\_in}$, as torch gives those of linear and convolutional
+        layers; recurrent ones have another. Those of outputs
         become $\sqrt m$ times smaller, or larger with `output_multiplier`. Biases of linear and convolutional
         layers whose input has grown become $\sqrt{m}$ times larger, so that theirs is that of the base model.
 
@@ -373,6 +375,10 @@ def check_tied(table: ParameterTable, factors: Sequence[Factors]) -> None:
 # - **Initialization with a fixed deviation.** Hidden weights must start with a variance $\propto 1 / \text{fan\_in}$, as torch's `nn.Linear` does:
 #   uniform within $\pm 1/\sqrt{\text{fan\_in}}$. GPT-2's deviation of 0.02 for all widths does not. Make it
 #   $0.02\, \sqrt{n_\text{base} / n}$ before `scale_init_`.
+# - **Recurrent layers.** torch gives all tensors of an LSTM the deviation of its hidden size, also the input weights and biases. Multiply these by
+#   $\sqrt m$ yourself.
+# - **Muon.** The rule for Adam is none for [Muon](composite.py), whose update has a norm that does not depend on the width. Keep the matrices that
+#   Muon steps out of it.
 # - **Twice.** `scale_init_` belongs between making a model and training it. A checkpoint has it in its weights already.
 # - **Attention.** If heads grow, $q \cdot k$ is a sum over the width of a head whose terms agree in sign once $q$ and $k$ have learned. The paper
 #   divides by $d$ instead of $\sqrt d$. No rule for groups can do that: it is a line of the model. With more heads of the same size

@@ -358,3 +358,11 @@ def test_a_hook_may_change_the_names_first(by_name: bool) -> None:
         found = other.state[params[name]]["exp_avg"]
         assert found.dtype == torch.float32
         assert torch.equal(found, saved["state"][place]["exp_avg"])
+
+
+def test_a_checkpoint_that_is_none_is_refused_by_its_type() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    with pytest.raises(TypeError, match="state_dict must be a dictionary, got a str"):
+        load_state_dict_by_name(optimizer, "checkpoint.pt")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"optimizer must be a torch.optim.Optimizer, got a dict"):
+        load_state_dict_by_name({}, {})  # type: ignore[arg-type]

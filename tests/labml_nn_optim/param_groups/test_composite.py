@@ -507,7 +507,7 @@ def test_nothing_is_loaded_if_something_does_not_fit(
 def test_what_is_no_list_of_optimizers_is_refused() -> None:
     model = a_model()
     parts = parts_of(model)
-    with pytest.raises(TypeError, match="optimizers must be a list of optimizers, got Muon"):
+    with pytest.raises(TypeError, match="optimizers must be a list of optimizers, got a Muon"):
         CompositeOptimizer(parts[0])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="optimizers must be at least one, got none"):
         CompositeOptimizer([])
