@@ -1,7 +1,7 @@
 r"""
 ---
 title: Cautious weight decay
-summary: Cautious weight decay pulls only those weights that the update does not move away from zero, so that a minimum of the loss stays where it is - as long as there is no noise.
+summary: Cautious weight decay pulls only those weights that the update does not move away from zero, so that a minimum of the loss stays where it is, as long as there is no noise.
 paper:
   title: Cautious Weight Decay
   authors: Lizhang Chen, Jonathan Li, Kaizhao Liang, Baiyu Su, Cong Xie, Nuo Wang Pierse, Chen Liang, Ni Lao, Qiang Liu
