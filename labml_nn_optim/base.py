@@ -242,12 +242,18 @@ class GenericAdaptiveOptimizer(Optimizer):
         """Make one step for every parameter that has a gradient.
 
         `closure`, if given, computes the loss and its gradients first, and the loss is returned.
-        Raises `ValueError` for a sparse gradient.
+        Raises `ValueError` for a sparse gradient, `TypeError` if a kind of decay was written into a group.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        for group in self.param_groups:
+            if isinstance(group["weight_decay"], WeightDecay):
+                raise TypeError(
+                    "weight_decay must be a number in a group that is made, got "
+                    f"{group['weight_decay']!r}; give it to the optimizer or to a new group"
+                )
         for index, group in enumerate(self.param_groups):
             plan = self._plans.get(index)
             if plan is None or not plan.owns_gradients_of(group["params"], self.state):

@@ -178,3 +178,15 @@ def test_a_step_that_fails_leaves_the_decay_that_was_given() -> None:
     with pytest.raises(RuntimeError, match="a fault in the rule"):
         train(optimizer, steps=1)
     assert optimizer.weight_decay is decay
+
+
+def test_a_kind_that_is_written_into_a_group_is_refused_before_anything_moves() -> None:
+    params = [Parameter(torch.ones(2)), Parameter(torch.ones(2))]
+    optimizer = Adam([{"params": [param]} for param in params], lr=0.1, weight_decay=0.1)
+    for param in params:
+        param.grad = torch.ones(2)
+    optimizer.param_groups[1]["weight_decay"] = WeightDecay(0.2)
+    with pytest.raises(TypeError, match="weight_decay must be a number in a group that is made"):
+        optimizer.step()
+    assert torch.equal(params[0].detach(), torch.ones(2))
+    assert not optimizer.state
