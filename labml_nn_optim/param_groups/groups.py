@@ -471,7 +471,7 @@ def hashable(value: Any) -> Hashable:
 #   scale it makes no difference.
 # - `merge=False` gives each parameter a group of its own, to log or change rates one by one.
 # - `include_frozen=True` puts parameters into groups that are to thaw later. As long as they have no gradient, optimizers pass them by.
-# - Cost is no reason to write groups by hand. For 10,000 parameters it is some fifty milliseconds, two to three times a bare walk over
+# - Cost is no reason to write groups by hand. For 10,000 parameters it is ten to forty milliseconds, one and a half to three times a bare walk over
 #   `named_parameters()`; [the measurement](../../experiments/speed.py) is `python -m experiments.speed --param-groups`.
 #
 # ## Traps
