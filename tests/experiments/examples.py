@@ -1,5 +1,6 @@
 import dataclasses
 
+from experiments.cli import run_command
 from experiments.configuration import Configuration
 from experiments.records import Record
 
@@ -52,3 +53,12 @@ def make_record(points=5, checks=100, value=0.25, **changes):
             "samples_per_second": 2.0,
         },
     )
+
+
+def assert_refused(command, arguments, message, capfd):
+    """Assert that a command prints nothing but one line with `message`, as for wrong arguments."""
+    assert run_command(command, arguments) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert message in captured.err

@@ -20,6 +20,7 @@ from experiments.optimizers import choose_optimizer
 from experiments.records import RecordError
 from experiments.runner import Run, Task
 from experiments.training import Plan, evaluate
+from tests.experiments.examples import assert_refused
 
 CPU = torch.device("cpu")
 
@@ -206,11 +207,7 @@ def test_the_command_leaves_the_same_records_each_time_and_a_chart(tmp_path, cap
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message, capfd):
-    assert run_command(main, arguments) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
+    assert_refused(main, arguments, message, capfd)
 
 
 def test_the_chart_has_all_weights_at_a_constant_rate_and_the_last_ones_at_a_falling_one(make_run):

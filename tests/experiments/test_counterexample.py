@@ -24,6 +24,7 @@ from experiments.counterexample import (
 from experiments.counterexample_results import FOLDER, load_all, panels
 from experiments.curves import to_svg
 from experiments.line_charts import line_chart
+from tests.experiments.examples import assert_refused
 
 RATES = {"constant": 0.01, "falling": 0.5}
 
@@ -162,11 +163,7 @@ def test_a_walk_that_leaves_the_librarys_is_one_line_and_nothing_is_written(
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message, capfd):
-    assert run_command(main, arguments) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
+    assert_refused(main, arguments, message, capfd)
 
 
 def test_the_chart_has_both_step_sizes_of_both_optimizers():

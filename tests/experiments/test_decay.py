@@ -50,6 +50,7 @@ from experiments.optimizers import OptionError
 from experiments.records import RecordError
 from experiments.training import Plan, batches
 from labml_nn_optim import Adam
+from tests.experiments.examples import assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -421,11 +422,7 @@ def test_several_rates_have_no_chart_of_their_own(tmp_path):
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message, capfd):
-    assert run_command(main, arguments) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
+    assert_refused(main, arguments, message, capfd)
 
 
 def test_too_many_images_give_one_line_before_any_run(tmp_path, capfd):

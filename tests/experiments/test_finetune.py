@@ -45,6 +45,7 @@ from experiments.records import RecordError
 from experiments.training import Plan
 from labml_nn_optim.decays import WeightDecayToStart
 from labml_nn_optim.param_groups import param_groups
+from tests.experiments.examples import assert_refused
 
 BY_NAME = {variant.name: variant for variant in VARIANTS}
 
@@ -309,11 +310,7 @@ def test_the_command_leaves_the_same_rows_each_time_and_a_chart(
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message, capfd):
-    assert run_command(main, arguments) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
+    assert_refused(main, arguments, message, capfd)
 
 
 def make_grid(rows, **changes):

@@ -28,6 +28,7 @@ from experiments.widths_results import (
     valley,
 )
 from labml_nn_optim.param_groups import width as width_chapter
+from tests.experiments.examples import assert_refused
 
 CPU = torch.device("cpu")
 
@@ -213,11 +214,7 @@ def test_the_command_leaves_the_same_rows_each_time_and_a_chart(tmp_path, capfd,
     ],
 )
 def test_bad_arguments_give_one_line(arguments, message, capfd):
-    assert run_command(main, arguments) == 2
-    captured = capfd.readouterr()
-    assert captured.out == ""
-    assert len(captured.err.splitlines()) == 1
-    assert message in captured.err
+    assert_refused(main, arguments, message, capfd)
 
 
 def test_a_grid_is_found_by_its_base(tmp_path):
