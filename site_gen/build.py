@@ -20,6 +20,7 @@ from mkdocs.utils import clean_directory
 from site_gen.chapters import Chapter, load
 from site_gen.config import Settings
 from site_gen.course import Course
+from site_gen.errors import shown
 from site_gen.page import page
 from site_gen.plugins import Plugin, load_plugins
 
@@ -47,7 +48,7 @@ def generate(settings: Settings) -> Generated:
     """Write every page, and the configuration for MkDocs, into the build folder.
 
     Everything is made before anything is written, and a file whose contents stay the same is
-    left alone. Raises SiteError or PluginError.
+    left alone. Raises SiteError, PluginError or BuildError.
     """
     if str(settings.root) not in sys.path:
         sys.path.insert(0, str(settings.root))
@@ -57,7 +58,7 @@ def generate(settings: Settings) -> Generated:
     for chapter in course.chapters.values():
         files[f"{chapter.name}.md"] = page(chapter, course, plugins).encode()
     assets = _assets(settings, plugins)
-    for path, source in {**_docs(settings), **course.assets, **assets}.items():
+    for path, source in _together(_docs(settings), course.assets, assets).items():
         files[path] = source.read_bytes()
     _prepare(settings.pages)
     changed = {path for path in files if _write(settings.pages / path, files[path])}
@@ -167,6 +168,20 @@ def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
     own = {f"{ASSET_FOLDER}/{path.name}": path for path in sorted(ASSETS.iterdir())}
     added = [path for plugin in plugins for path in plugin.assets()]
     return own | {f"assets/plugins/{path.name}": path for path in added}
+
+
+def _together(*groups: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the files of all groups by their paths in the site.
+
+    Raises BuildError where two that differ want the same path.
+    """
+    files: dict[str, Path] = {}
+    for path, source in (item for group in groups for item in group.items()):
+        other = files.setdefault(path, source)
+        if other.resolve() != source.resolve() and other.read_bytes() != source.read_bytes():
+            both = f"{shown(other)} and {shown(source)}"
+            raise BuildError(f"{path}: two files want this place in the site: {both}")
+    return files
 
 
 def _prepare(folder: Path) -> None:

@@ -84,6 +84,22 @@ class Course:
                 return path
         return None
 
+    def bring(self, path: str, file: Path, chapter: Chapter) -> None:
+        """Take any file into the site, at a path from its root, for a page that links to it.
+
+        Raises SiteError for a path out of the site, one that is taken, and a file that is not there.
+        """
+        if path != posixpath.normpath(path) or path.startswith(("/", "..")) or "\\" in path:
+            message = f"file {path!r}: must be a path from the root of the site"
+            raise SiteError(chapter.path, 1, message)
+        if path.endswith((".md", ".html")):
+            raise SiteError(chapter.path, 1, f"file {path!r}: pages are made from chapters")
+        if not file.is_file():
+            raise SiteError(chapter.path, 1, f"file {path!r}: there is no {shown(file)}")
+        if self.assets.setdefault(path, file.resolve()) != file.resolve():
+            message = f"file {path!r}: is already {shown(self.assets[path])}"
+            raise SiteError(chapter.path, 1, message)
+
     def place(self, chapter: Chapter) -> str | None:
         """Return the number of a chapter as its readers see it, such as `2.4`."""
         place = chapter.front_matter.place

@@ -61,7 +61,7 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
         summary=Markup(_inline(front.summary, chapter, references)) if front.summary else None,
         facts=card(chapter, course, plugins),
         blocks=_blocks(chapter, course),
-        figures=_figures(chapter, plugins),
+        figures=_figures(chapter, course, plugins),
         papers=[(paper, bibtex(paper)) for paper in front.papers],
     )
     # The templates of MkDocs take these for HTML.
@@ -121,8 +121,11 @@ def _block(block: Block, chapter: Chapter, course: Course, lines: tuple[str, ...
     return ShownBlock(block.anchor, name, 2 + name.count("."), Markup(html), code)
 
 
-def _figures(chapter: Chapter, plugins: tuple[Plugin, ...]) -> list[Figure]:
-    """Return what the plugins put below the sections. Raises SiteError for a taken anchor."""
+def _figures(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Figure]:
+    """Return what the plugins put below the sections, and bring the files that it links to.
+
+    Raises SiteError for a taken anchor and for a file that cannot be brought.
+    """
     figures: list[Figure] = []
     for plugin in plugins:
         with blaming(plugin, chapter):
@@ -135,4 +138,6 @@ def _figures(chapter: Chapter, plugins: tuple[Plugin, ...]) -> list[Figure]:
             )
         taken.add(figure.anchor)
         check_html(figure.html, chapter)
+        for path, file in figure.files.items():
+            course.bring(path, file, chapter)
     return figures

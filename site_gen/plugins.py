@@ -2,9 +2,9 @@
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -28,11 +28,16 @@ class Fact:
 
 @dataclass(frozen=True)
 class Figure:
-    """What stands below the sections: a heading, its anchor, and HTML without scripts."""
+    """What stands below the sections: a heading, its anchor, and HTML without scripts.
+
+    `files` are copied to the site for the links of the HTML: by their paths there, such as
+    `results/run.json`, the files that they are copied from.
+    """
 
     title: str
     anchor: str
     html: Markup
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -255,6 +255,45 @@ def test_a_plugin_of_the_course_is_imported_from_beside_its_configuration(course
     assert 'href="../assets/plugins/extra.css"' in html
 
 
+BRINGING = (
+    "from pathlib import Path\n"
+    "from markupsafe import Markup\n"
+    "from site_gen.plugins import Figure\n"
+    "class Plugin:\n"
+    "    def facts(self, chapter): return []\n"
+    "    def figures(self, chapter):\n"
+    "        if chapter.name == 'descent':\n"
+    "            html = Markup('<a href=\"../PATH\">run</a>')\n"
+    "            files = {'PATH': Path(__file__).parent / 'kept/run.json'}\n"
+    "            yield Figure('Runs', 'runs', html, files)\n"
+    "    def assets(self): return []\n"
+)
+
+
+def test_a_file_that_a_figure_links_to_is_copied_and_goes_when_nothing_shows_it(course):
+    course.write("extras.py", BRINGING.replace("PATH", "results/run.json"))
+    course.write("kept/run.json", "{}\n")
+    course.write("kept/hidden.json", "{}\n")
+    course.settings(plugins=["extras:Plugin"])
+    assert run(course, "build").returncode == 0
+    copied = course.root / "site/results/run.json"
+    assert copied.read_text() == "{}\n"
+    assert not list((course.root / "site").rglob("hidden.json"))
+    course.settings(plugins=[])
+    assert run(course, "build").returncode == 0
+    assert not copied.exists()
+
+
+def test_a_file_of_a_figure_cannot_stand_in_for_one_of_the_course(course):
+    course.write("extras.py", BRINGING.replace("PATH", "own.css"))
+    course.write("kept/run.json", "{}\n")
+    course.write("docs/own.css", "p { color: red }\n")
+    course.settings(plugins=["extras:Plugin"])
+    result = run(course, "generate")
+    assert_one_line_error(result, "own.css: two files want this place in the site")
+    assert "kept/run.json" in result.stderr
+
+
 def test_a_plugin_that_fails_is_named_in_one_line(course):
     course.write(
         "extras.py",

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import markdown
@@ -205,6 +206,32 @@ def test_plugins_cannot_put_scripts_on_a_page(html):
 def test_a_figure_cannot_take_an_anchor_of_the_prose():
     with pytest.raises(SiteError, match="anchor 'f' is taken"):
         make_page("def f():\n    'F.'\n", (Extra(figures=[Figure("F", "f", Markup(""))]),))
+
+
+def figure_with(path: str, file=FIXTURE / "mkdocs.yml") -> Figure:
+    return Figure("A", "a", Markup("<p></p>"), {path: file})
+
+
+@pytest.mark.parametrize("path", ["../a.json", "/a.json", "a/../b.json", "a//b.json", "", ".."])
+def test_a_file_of_a_plugin_cannot_leave_the_site(path):
+    with pytest.raises(SiteError, match="must be a path from the root of the site"):
+        make_page("x = 1\n", (Extra(figures=[figure_with(path)]),))
+
+
+def test_a_file_of_a_plugin_must_be_there_and_be_no_page():
+    with pytest.raises(SiteError, match=r"new.py:1: file 'a.json': there is no .*gone"):
+        make_page("x = 1\n", (Extra(figures=[figure_with("a.json", FIXTURE / "gone")]),))
+    for path in ("a.md", "a/index.html"):
+        with pytest.raises(SiteError, match=f"file '{path}': pages are made from chapters"):
+            make_page("x = 1\n", (Extra(figures=[figure_with(path)]),))
+
+
+def test_two_figures_may_bring_one_file_but_not_two_files_to_one_place():
+    once, again = figure_with("a.json"), replace(figure_with("a.json"), anchor="b")
+    make_page("x = 1\n", (Extra(figures=[once, again]),))
+    other = replace(again, files={"a.json": FIXTURE / "docs/index.md"})
+    with pytest.raises(SiteError, match=r"file 'a.json': is already .*mkdocs.yml"):
+        make_page("x = 1\n", (Extra(figures=[once, other]),))
 
 
 def test_the_card_shows_what_the_front_matter_says(course):
