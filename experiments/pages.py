@@ -11,6 +11,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from experiments import plots, schedule_plots
+from experiments.committed import EXPERIMENTS
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
 from experiments.schedule_figures import schedule_figures
@@ -19,7 +20,8 @@ from site_gen.plugins import Fact, Figure
 
 ASSETS = Path(__file__).parent / "assets"
 OPTIMIZERS = f"{LIBRARY}.optimizers."
-EXPERIMENT = "experiments.mnist"
+CHAPTERS = {f"experiments.{name}": name for name in EXPERIMENTS}
+"""The experiments by the modules of their chapters."""
 
 
 class Plugin:
@@ -34,7 +36,7 @@ class Plugin:
             options = settings["options"]
             numbers = state_numbers(name, options, settings["dtype"])
             yield Fact("State memory", describe_state(numbers, options))
-            usual = f"python -m {EXPERIMENT} --optimizer {name}"
+            usual = f"python -m {next(iter(CHAPTERS))} --optimizer {name}"
             yield Fact("Run it", _code(command(run) if run else usual))
         elif chapter.module and _is_program(chapter):
             yield Fact("Run it", _code(f"python -m {chapter.module}"))
@@ -47,8 +49,8 @@ class Plugin:
         name = optimizer_name(chapter)
         if name:
             yield from optimizer_figures(name)
-        elif chapter.module == EXPERIMENT:
-            yield from experiment_figures()
+        elif chapter.module in CHAPTERS:
+            yield from experiment_figures(CHAPTERS[chapter.module])
         elif chapter.module:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
 

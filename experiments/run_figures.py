@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from markupsafe import Markup
 
+from experiments.committed import (
+    EXPERIMENTS,
+    SEARCHES,
+    files_of,
+    folder,
+    folders,
+    linked_range,
+    records_in,
+    versions_of,
+)
 from experiments.curves import (
     Grouping,
     group_by_rate,
@@ -20,8 +28,7 @@ from experiments.curves import (
     learning_curves,
     to_page_svg,
 )
-from experiments.library import state_numbers
-from experiments.records import Record, load_all
+from experiments.records import Record
 from experiments.schedules import schedule_words, setting_text
 from experiments.sensitivity import (
     MOST_LOSS,
@@ -31,16 +38,6 @@ from experiments.sensitivity import (
 )
 from site_gen.plugins import Figure
 
-RESULTS = Path(__file__).parent / "results" / "mnist"
-SEARCHES = "sweep"
-"""The folder of the runs of the searches, in that of the results."""
-
-HALF = "bfloat16"
-"""The folder of runs in bfloat16, which has its own searches."""
-
-IN_HALF = ("adam_fp16",)
-"""Optimizers that are of use in half precision only."""
-
 BASELINES = {"adamw": ("sgd", "adam"), "sgd": ("adamw",), "adam_fp16": ("adam", "adamw", "sgd")}
 DEFAULT_BASELINES = ("adamw", "sgd")
 """What an optimizer is shown beside."""
@@ -48,30 +45,33 @@ DEFAULT_BASELINES = ("adamw", "sgd")
 TELLING = ("adamw", "sgd", "adagrad", "signum")
 """Optimizers whose curves stand for all the others: lines of twenty could not be told apart."""
 
-CHAPTER = "../optimizers/{}.html"
-"""The address of an optimizer's chapter, seen from that of an experiment."""
+OF_ALL = "results.html"
+"""The address of the page with all results, seen from that of an experiment."""
 
 RULE = (
-    *("optimizer", "options", "dtype"),
+    *("optimizer", "options", "dtype", "model", "rules"),
     *("schedule", "schedule_options", "wd_schedule", "wd_schedule_options"),
 )
-COMPARABLE = ("data", "epochs", "batch_size")
-DATA_NAMES = {
-    "mnist": "MNIST",
-    "mnist-held-out": "MNIST",
-    "digits": "the 8x8 digits",
-    "digits-held-out": "the 8x8 digits",
-}
+COMPARABLE = ("data", "model", "epochs", "batch_size")
+HELD_OUT = "-held-out"
+"""What is added to the name of data of which a part was held back from training."""
+
+DATA_NAMES = EXPERIMENTS | {"digits": "the 8x8 digits"}
 
 
 def optimizer_figures(name: str) -> Iterator[Figure]:
-    """Yield the curves of an optimizer's runs and of its search, beside those of the base lines."""
-    folders = _folders(name)
-    finals = _records(folders)
-    if runs := runs_to_compare(finals, name):
-        yield comparison(runs, BY_OPTIMIZER)
-    if runs := runs_to_compare(_records([folder / SEARCHES for folder in folders]), name):
-        yield Figure("The choice of the learning rate", "sensitivity", _search(runs, finals))
+    """Yield for each experiment the curves of an optimizer's runs and of its search.
+
+    They are drawn beside those of the base lines. There is no figure without a run of its own.
+    """
+    for experiment in EXPERIMENTS:
+        places = folders(experiment, name)
+        finals = records_in(*places)
+        if runs := runs_to_compare(finals, name):
+            yield comparison(runs, BY_OPTIMIZER, experiment)
+        searches = records_in(*(place / SEARCHES for place in places))
+        if runs := runs_to_compare(searches, name):
+            yield search_figure(runs, finals, experiment)
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,29 @@ class Subject:
     others: Callable[[Sequence[Record]], str]
 
 
-def comparison(runs: Sequence[Record], subject: Subject) -> Figure:
+def comparison(runs: Sequence[Record], subject: Subject, experiment: str) -> Figure:
     """Return the learning curves of some runs, their numbers, and their conditions."""
     html = (
         _learning_curves(runs, subject)
         + _table((subject.head, *FINAL_HEAD), _final_rows(runs, subject))
-        + _conditions(runs, subject)
+        + conditions(runs, subject)
     )
-    return Figure(f"Runs on {_data_name(runs[0])}", "curves", html)
+    title, name = f"Runs on {data_name(runs[0])}", anchor("curves", experiment)
+    return Figure(title, name, html, files_of(runs))
+
+
+def anchor(kind: str, experiment: str) -> str:
+    """Return the anchor of a figure; those of the first experiment do without its name."""
+    return kind if experiment == next(iter(EXPERIMENTS)) else f"{kind}-{experiment}"
 
 
 def first_run(name: str) -> Record | None:
     """Return the first of an optimizer's committed runs, the one that its page begins with."""
-    runs = (run for run in _records(_folders(name)) if run.optimizer == name)
-    return min(runs, key=lambda run: run.seed, default=None)
+    for experiment in EXPERIMENTS:
+        runs = [run for run in records_in(*folders(experiment, name)) if run.optimizer == name]
+        if runs:
+            return min(runs, key=lambda run: run.seed)
+    return None
 
 
 def command(run: Record) -> str:
@@ -117,38 +126,18 @@ def command(run: Record) -> str:
     return shlex.join(words)
 
 
-def _folders(name: str) -> tuple[Path, ...]:
-    return (RESULTS / HALF, RESULTS) if name in IN_HALF else (RESULTS,)
-
-
-def _records(folders: Iterable[Path]) -> list[Record]:
-    return [record for folder in folders for record in committed_records(folder)]
-
-
-def experiment_figures() -> Iterator[Figure]:
-    """Yield the curves of a few optimizers, and the numbers of all."""
-    if not (runs := committed_records(RESULTS)):
+def experiment_figures(experiment: str) -> Iterator[Figure]:
+    """Yield the curves of a few optimizers, with a link to the numbers of all."""
+    if not (runs := records_in(folder(experiment))):
         return
     shown = [
         run for name in TELLING for run in runs if run.optimizer == name and _alike(run, runs[0])
     ]
     shown = shown or runs
-    html = _learning_curves(shown, BY_OPTIMIZER) + _conditions(shown, BY_OPTIMIZER)
-    yield Figure(f"Runs on {_data_name(runs[0])}", "curves", html)
-    in_half = [run for run in committed_records(RESULTS / HALF) if run.optimizer in IN_HALF]
-    html = _table(ALL_HEAD, _all_rows([*runs, *in_half])) + _caption(ALL_CAPTION)
-    yield Figure("All optimizers", "all-optimizers", html)
-
-
-def committed_records(folder: Path) -> list[Record]:
-    """Return the records in a folder; unchanged files are read once."""
-    paths = sorted(folder.glob("*.json"))
-    return list(_load(tuple((path, path.stat().st_mtime_ns) for path in paths)))
-
-
-@lru_cache(maxsize=8)
-def _load(versions: Sequence[tuple[Path, int]]) -> tuple[Record, ...]:
-    return tuple(load_all(versions[0][0].parent)) if versions else ()
+    of_all = Markup('<p>The numbers of all optimizers are among the <a href="{}">results</a>.</p>')
+    html = _learning_curves(shown, BY_OPTIMIZER) + conditions(shown, BY_OPTIMIZER)
+    html += of_all.format(f"{OF_ALL}#{experiment}")
+    yield Figure(f"Runs on {data_name(runs[0])}", "curves", html, files_of(shown))
 
 
 def runs_to_compare(records: Sequence[Record], name: str) -> list[Record]:
@@ -168,32 +157,46 @@ def runs_to_compare(records: Sequence[Record], name: str) -> list[Record]:
 
 
 def _alike(one: Record, other: Record) -> bool:
-    return all(one.configuration[key] == other.configuration[key] for key in COMPARABLE)
+    return _settings_of(one, COMPARABLE) == _settings_of(other, COMPARABLE)
+
+
+def _settings_of(run: Record, keys: Sequence[str]) -> dict[str, Any]:
+    return {key: run.configuration.get(key) for key in keys}
 
 
 def _learning_curves(runs: Sequence[Record], subject: Subject) -> Markup:
-    rows = [(row[0], row[-1]) for row in _final_rows(runs, subject)]
-    title = f"Learning curves on {_data_name(runs[0])}: {', '.join(label for label, _ in rows)}"
-    description = ". ".join(f"{label}: test accuracy {accuracy}" for label, accuracy in rows)
-    return _drawn(_versions(runs), lambda: learning_curves(runs, subject.group), title, description)
+    groups = subject.group(runs)
+    title = f"Learning curves on {data_name(runs[0])}: {', '.join(groups)}"
+    description = ". ".join(
+        f"{label}: test accuracy {linked_accuracies(group).striptags()}"
+        for label, group in groups.items()
+    )
+    return _drawn(
+        versions_of(runs), lambda: learning_curves(runs, subject.group), title, description
+    )
+
+
+def search_figure(runs: Sequence[Record], finals: Sequence[Record], experiment: str) -> Figure:
+    """Return the chart of searches and its conditions."""
+    title = f"The choice of the learning rate on {data_name(runs[0])}"
+    return Figure(title, anchor("sensitivity", experiment), _search(runs, finals))
 
 
 def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
-    """Return the chart of a search and its conditions."""
     groups = group_by_rate(runs)
-    rates = {_rule(final): final.configuration["lr"] for final in finals}
+    rates = {rule(final): final.configuration["lr"] for final in finals}
     chosen = {
-        label: rates[_rule(points[0])]
+        label: rates[rule(points[0])]
         for label, points in groups.items()
-        if _rule(points[0]) in rates
+        if rule(points[0]) in rates
     }
     description = ". ".join(f"{label}: {_losses(points)}" for label, points in groups.items())
     title = f"Held-out loss over the learning rate: {', '.join(groups)}"
     chart = _drawn(
-        _versions([*runs, *finals]), lambda: sensitivity_chart(groups, chosen), title, description
+        versions_of([*runs, *finals]), lambda: sensitivity_chart(groups, chosen), title, description
     )
     lost = " A triangle at the upper edge is a run that diverged, or whose loss is above {:g}."
-    return chart + _caption(
+    return chart + caption(
         "{} The loss is that on {:,} of the training images, which were held back.{}",
         _settings(runs, "seed 0" if _seeds(runs) == "0" else f"seeds {_seeds(runs)}", BY_OPTIMIZER),
         runs[0].data["test_samples"],
@@ -201,21 +204,15 @@ def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
     )
 
 
-def _rule(record: Record) -> str:
+def rule(record: Record) -> str:
     """Return what a search and the runs at the rate that it chose have in common."""
-    return json.dumps({key: record.configuration[key] for key in RULE}, sort_keys=True)
+    return json.dumps(_settings_of(record, RULE), sort_keys=True)
 
 
 def _losses(points: Sequence[Record]) -> str:
     ordered = sorted(points, key=lambda point: float(point.configuration["lr"]))
     texts = (f"{held_out_loss(p):.3g} at {p.configuration['lr']:g}" for p in ordered)
     return ", ".join(texts).replace("inf", "diverged")
-
-
-def _versions(runs: Sequence[Record]) -> tuple[tuple[Path, int], ...]:
-    """Return what a chart of these runs depends on: the files, and when they were changed."""
-    paths = [run.path for run in runs if run.path]
-    return tuple((path, path.stat().st_mtime_ns) for path in paths)
 
 
 _charts: dict[tuple[Any, ...], Markup] = {}
@@ -235,57 +232,24 @@ def _drawn(
 
 
 FINAL_HEAD = ("Learning rate", "Runs", "Test accuracy")
-ALL_HEAD = ("Optimizer", "Learning rate", "Test accuracy", "State")
-ALL_CAPTION = (
-    "Conditions as above but for what a name is followed by; the accuracy is the median of the seeds, with its range. State: how many "
-    "numbers the optimizer keeps for each parameter."
-)
 
 
-def _final_rows(runs: Sequence[Record], subject: Subject) -> list[tuple[str, ...]]:
+def _final_rows(runs: Sequence[Record], subject: Subject) -> list[tuple[str | Markup, ...]]:
     """Return label, learning rate, number of runs, and median and range of the accuracy."""
     return [
-        (label, f"{group[0].configuration['lr']:g}", str(len(group)), _accuracy(group))
+        (label, f"{group[0].configuration['lr']:g}", str(len(group)), linked_accuracies(group))
         for label, group in subject.group(runs).items()
     ]
 
 
-def _all_rows(runs: Sequence[Record]) -> list[tuple[str | Markup, ...]]:
-    """Return one row for each configuration, the most accurate first, linked to its chapter."""
-    groups = sorted(group_by_seed(runs).items(), key=lambda item: -_median(item[1]))
-    return [
-        (
-            Markup('<a href="{}">{}</a>{}').format(
-                CHAPTER.format(group[0].optimizer), label, _exceptions(group[0], runs[0])
-            ),
-            f"{group[0].configuration['lr']:g}",
-            _accuracy(group),
-            f"{_state(group[0]):.3g}",
-        )
-        for label, group in groups
-    ]
+def accuracy(run: Record) -> float:
+    """Return the accuracy on the test set at the end of a run, in percent."""
+    return 100 * float(run.final["test_accuracy"])
 
 
-def _state(run: Record) -> float:
-    settings = run.configuration
-    return state_numbers(run.optimizer, settings["options"], settings["dtype"])
-
-
-def _exceptions(run: Record, usual: Record) -> str:
-    """Name the conditions of a run that are not the usual ones."""
-    own, others = run.configuration, usual.configuration
-    differing = [key for key in ("schedule", "wd_schedule", "dtype") if own[key] != others[key]]
-    return "".join(f", {key} {own[key] or 'none'}" for key in differing)
-
-
-def _median(runs: Sequence[Record]) -> float:
-    return median(float(run.final["test_accuracy"]) for run in runs)
-
-
-def _accuracy(runs: Sequence[Record]) -> str:
-    accuracies = [100 * float(run.final["test_accuracy"]) for run in runs]
-    spread = f" ({min(accuracies):.2f} to {max(accuracies):.2f})" if len(runs) > 1 else ""
-    return f"{median(accuracies):.2f} %{spread}"
+def linked_accuracies(runs: Sequence[Record]) -> Markup:
+    """Return the median of the accuracies with its range, in percent, linked to the records."""
+    return linked_range(runs, accuracy, "{:.2f}".format, " %")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
@@ -301,12 +265,12 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     ).format(cells, body)
 
 
-def _conditions(runs: Sequence[Record], subject: Subject) -> Markup:
+def conditions(runs: Sequence[Record], subject: Subject) -> Markup:
     """Say under which conditions the runs were made."""
-    folders = {run.path.parent for run in runs if run.path}
-    searched = {_point(run) for folder in folders for run in committed_records(folder / SEARCHES)}
+    places = {run.path.parent for run in runs if run.path}
+    searched = {_point(run) for run in records_in(*(place / SEARCHES for place in places))}
     chosen = all(_point(run) in searched for run in runs)
-    return _caption(
+    return caption(
         "{} Medians and bands are over the seeds.{}",
         _settings(runs, f"seeds {_seeds(runs)}", subject),
         " Each learning rate was chosen on images held back from training." if chosen else "",
@@ -314,7 +278,7 @@ def _conditions(runs: Sequence[Record], subject: Subject) -> Markup:
 
 
 def _point(record: Record) -> tuple[str, float]:
-    return _rule(record), record.configuration["lr"]
+    return rule(record), record.configuration["lr"]
 
 
 def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
@@ -323,7 +287,7 @@ def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
     threads = "one thread" if environment["threads"] == 1 else f"{environment['threads']} threads"
     return (
-        f"{epochs} of {run.data['train_samples']:,} images of {_data_name(run)}, "
+        f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
         f"{settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )
@@ -361,10 +325,12 @@ def _seeds(runs: Sequence[Record]) -> str:
     return ", ".join(map(str, sorted({run.seed for run in runs})))
 
 
-def _caption(text: str, *values: Any) -> Markup:
+def caption(text: str, *values: Any) -> Markup:
+    """Return what stands below a figure; values are put in as text."""
     return Markup('<p class="curve-conditions">{}</p>').format(text.format(*values))
 
 
-def _data_name(record: Record) -> str:
-    name = str(record.data["name"])
+def data_name(run: Record) -> str:
+    """Return the name of the data as its readers know it."""
+    name = str(run.data["name"]).removesuffix(HELD_OUT)
     return DATA_NAMES.get(name, name)

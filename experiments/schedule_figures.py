@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from experiments import run_figures
+from experiments.committed import EXPERIMENTS, SCHEDULES, folder, records_in
 from experiments.curves import group_by_schedule
 from experiments.records import Record
-from experiments.run_figures import Subject, committed_records, comparison
+from experiments.run_figures import Subject, comparison
 from site_gen.plugins import Figure
-
-FOLDER = "schedules"
-"""The folder of these runs, in that of the results."""
 
 FAMILIES = {
     "schedules.progress": ("linear", "polynomial"),
@@ -34,13 +31,19 @@ BASELINES: tuple[tuple[str, dict[str, Any]], ...] = (("constant", {}), ("cosine"
 
 
 def schedule_figures(module: str) -> Iterator[Figure]:
-    """Yield the runs of a chapter's schedules beside those of the base lines.
+    """Yield for each experiment the runs of a chapter's schedules beside those of the base lines.
 
     * `module`: without the name of the library, such as `schedules.wsd`
 
     There is no figure without a run of the chapter's own.
     """
-    records = committed_records(run_figures.RESULTS / FOLDER)
+    for experiment in EXPERIMENTS:
+        if runs := _runs_to_compare(records_in(folder(experiment, SCHEDULES)), module):
+            yield comparison(runs, BY_SCHEDULE, experiment)
+
+
+def _runs_to_compare(records: Sequence[Record], module: str) -> list[Record]:
+    """Return the runs of a chapter's own, then those of its base lines; none without the first."""
     if module == WEIGHT_DECAY:
         own = [run for run in records if run.configuration["wd_schedule"] is not None]
         # What a schedule of the weight decay does shows beside the same runs without one.
@@ -55,8 +58,7 @@ def schedule_figures(module: str) -> Iterator[Figure]:
         if run.configuration["wd_schedule"] is None
         and (_without_decay_schedule(run) in alike if alike else _is_baseline(run))
     ]
-    if own:
-        yield comparison([*own, *others], BY_SCHEDULE)
+    return [*own, *others] if own else []
 
 
 def _is_plain(run: Record) -> bool:

@@ -55,6 +55,13 @@ def make_record(points=5, checks=100, value=0.25, **changes):
     )
 
 
+def make_cifar_record(**changes):
+    changes = {"experiment": "cifar", "data": "cifar"} | changes
+    record = make_record(**changes)
+    data = {"name": changes["data"], "train_samples": 50000}
+    return dataclasses.replace(record, experiment="cifar", data=record.data | data)
+
+
 def assert_refused(command, arguments, message, capfd):
     """Assert that a command prints nothing but one line with `message`, as for wrong arguments."""
     assert run_command(command, arguments) == 2

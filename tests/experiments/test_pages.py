@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import labml_nn_optim
-from experiments import library, pages, run_figures
+from experiments import committed, library, pages
 from experiments.records import save
 from tests.experiments.examples import make_record
 
@@ -16,10 +16,10 @@ def chapter(module, text=""):
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """A folder of committed records, which starts empty."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    monkeypatch.setattr(run_figures, "RESULTS", folder)
+    """The folder of the committed records of MNIST, which starts empty."""
+    folder = tmp_path / "results" / "mnist"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(committed, "RESULTS", folder.parent)
     return folder
 
 

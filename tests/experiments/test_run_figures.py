@@ -3,19 +3,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from experiments import run_figures
+from experiments import committed, run_figures
 from experiments.records import save
-from tests.experiments.examples import make_record
+from tests.experiments.examples import make_cifar_record, make_record
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """A folder of committed records, which starts empty."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    monkeypatch.setattr(run_figures, "RESULTS", folder)
+    """The folder of the committed records of MNIST, which starts empty beside that of CIFAR-10."""
+    folder = tmp_path / "results" / "mnist"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(committed, "RESULTS", folder.parent)
     return folder
 
 
@@ -90,7 +90,7 @@ def test_other_schedules_may_be_compared_and_are_named(results):
 
 
 def test_what_is_made_for_half_precision_is_shown_in_it_beside_adam(results):
-    half = results / run_figures.HALF
+    half = results / committed.HALF
     for optimizer in ("adam_fp16", "adam"):
         save(make_record(optimizer=optimizer, dtype="bfloat16"), half)
     save(make_record(optimizer="adam"), results)
@@ -223,26 +223,69 @@ def test_options_of_a_schedule_are_told_where_runs_of_one_optimizer_differ_in_th
     assert "wsd (tail linear) for sgd" in html
 
 
-def test_the_experiment_shows_the_curves_of_a_few_and_the_numbers_of_all(results):
+def test_the_experiment_shows_the_curves_of_a_few_and_leads_to_the_numbers_of_all(results):
     for optimizer, value in (("adamw", 0.99), ("radam", 0.98), ("sgd", 0.995)):
         save(make_record(optimizer=optimizer, value=value), results)
-    curves, everything = run_figures.experiment_figures()
+    (curves,) = run_figures.experiment_figures("mnist")
     assert "adamw" in curves.html
     assert "sgd" in curves.html
     assert "radam" not in curves.html
-    assert table(everything.html) == [
-        ["sgd", "0.001", "99.50 %", "0"],
-        ["adamw", "0.001", "99.00 %", "2"],
-        ["radam", "0.001", "98.00 %", "2"],
-    ]
-    assert '<a href="../optimizers/radam.html">radam</a>' in everything.html
+    assert '<a href="results.html#mnist">results</a>' in curves.html
 
 
 def test_the_experiment_shows_what_there_is_where_none_of_the_few_has_run(results):
     save(make_record(optimizer="radam"), results)
-    curves, _ = run_figures.experiment_figures()
+    (curves,) = run_figures.experiment_figures("mnist")
     assert "radam" in curves.html
 
 
 def test_without_any_record_the_experiment_shows_nothing(results):
-    assert list(run_figures.experiment_figures()) == []
+    save(make_record(), results)
+    assert list(run_figures.experiment_figures("cifar")) == []
+
+
+def test_runs_of_cifar_stand_below_those_of_mnist(results):
+    cifar = results.parent / "cifar"
+    save(make_record(), results)
+    save_search(results, "adam", {0.001: 0.05})
+    save(make_cifar_record(lr=0.01), cifar)
+    save(make_cifar_record(lr=0.01, data="cifar-held-out", epochs=1.0), cifar / "sweep")
+    figures = list(run_figures.optimizer_figures("adam"))
+    assert [(found.title, found.anchor) for found in figures] == [
+        ("Runs on MNIST", "curves"),
+        ("The choice of the learning rate on MNIST", "sensitivity"),
+        ("Runs on CIFAR-10", "curves-cifar"),
+        ("The choice of the learning rate on CIFAR-10", "sensitivity-cifar"),
+    ]
+    assert "adam: 0.05 at 0.001" in figures[1].html
+    assert "adam: 0.25 at 0.01" in figures[3].html
+
+
+def test_an_optimizer_with_runs_on_cifar_only_shows_these(results):
+    save(make_cifar_record(), results.parent / "cifar")
+    assert [found.anchor for found in run_figures.optimizer_figures("adam")] == ["curves-cifar"]
+    assert run_figures.command(run_figures.first_run("adam")).startswith(
+        "python -m experiments.cifar --optimizer adam"
+    )
+
+
+def test_each_number_leads_to_its_record_and_only_what_is_shown_is_brought(results):
+    values = {0: 0.99, 1: 0.98, 2: 0.995}
+    paths = [save(make_record(seed=seed, value=value), results) for seed, value in values.items()]
+    save(make_record(optimizer="radam"), results)
+    shown = figure("adam", "curves")
+    links = re.findall(r'<a href="\.\./([^"]*)">([^<]*)</a>', shown.html)
+    assert links == [
+        (f"results/mnist/{paths[0].name}", "99.00 %"),
+        (f"results/mnist/{paths[1].name}", "98.00"),
+        (f"results/mnist/{paths[2].name}", "99.50"),
+    ]
+    assert shown.files == {f"results/mnist/{path.name}": path for path in paths}
+
+
+def test_the_median_of_two_leads_to_the_lower_one(results):
+    low, high = (make_record(seed=seed, value=value) for seed, value in ((0, 0.98), (1, 0.99)))
+    for run in (low, high):
+        save(run, results)
+    html = figure("adam", "curves").html
+    assert f'{low.file_name}">98.50 %</a>' in html

@@ -1,8 +1,8 @@
 import pytest
 
-from experiments import run_figures, schedule_figures
+from experiments import committed, run_figures, schedule_figures
 from experiments.records import load_all, save
-from tests.experiments.examples import make_record
+from tests.experiments.examples import make_cifar_record, make_record
 from tests.experiments.test_run_figures import save_search, table
 
 FAMILIES = schedule_figures.FAMILIES
@@ -10,10 +10,10 @@ FAMILIES = schedule_figures.FAMILIES
 
 @pytest.fixture
 def results(tmp_path, monkeypatch):
-    """A folder of committed runs of schedules, which starts empty."""
-    monkeypatch.setattr(run_figures, "RESULTS", tmp_path)
-    folder = tmp_path / schedule_figures.FOLDER
-    folder.mkdir()
+    """The folder of the committed runs of schedules on MNIST, which starts empty."""
+    monkeypatch.setattr(committed, "RESULTS", tmp_path)
+    folder = committed.folder("mnist", committed.SCHEDULES)
+    folder.mkdir(parents=True)
     return folder
 
 
@@ -100,10 +100,23 @@ def test_the_base_lines_alone_are_no_figure(results):
 def test_the_pages_of_the_optimizers_do_not_show_these_runs(results):
     save_run(results, "wsd")
     assert list(run_figures.optimizer_figures("adamw")) == []
-    assert list(run_figures.experiment_figures()) == []
+    assert list(run_figures.experiment_figures("mnist")) == []
 
 
-def test_every_committed_line_has_one_learning_rate():
-    records = load_all(run_figures.RESULTS / schedule_figures.FOLDER)
+def test_schedules_on_cifar_stand_below_those_on_mnist(results):
+    save_run(results, "wsd")
+    cifar = committed.folder("cifar", committed.SCHEDULES)
+    for name in ("wsd", "cosine"):
+        save(make_cifar_record(optimizer="adamw", schedule=name), cifar)
+    first, second = schedule_figures.schedule_figures("schedules.wsd")
+    assert (first.title, first.anchor) == ("Runs on MNIST", "curves")
+    assert (second.title, second.anchor) == ("Runs on CIFAR-10", "curves-cifar")
+    assert [row[0] for row in table(second.html)] == ["wsd", "cosine"]
+    assert len(second.files) == 2
+
+
+@pytest.mark.parametrize("experiment", committed.EXPERIMENTS)
+def test_every_committed_line_has_one_learning_rate(experiment):
+    records = load_all(committed.folder(experiment, committed.SCHEDULES))
     for label, runs in schedule_figures.group_by_schedule(records).items():
         assert len({run.configuration["lr"] for run in runs}) == 1, label
