@@ -13,6 +13,7 @@ from markupsafe import Markup
 from experiments import plots, schedule_plots
 from experiments.committed import EXPERIMENTS
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
+from experiments.results_page import results_figures
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
 from experiments.schedule_figures import schedule_figures
 from site_gen.chapters import Chapter
@@ -22,6 +23,9 @@ ASSETS = Path(__file__).parent / "assets"
 OPTIMIZERS = f"{LIBRARY}.optimizers."
 CHAPTERS = {f"experiments.{name}": name for name in EXPERIMENTS}
 """The experiments by the modules of their chapters."""
+
+RESULTS_PAGE = "experiments/results"
+"""The name of the page that shows the results of all optimizers."""
 
 
 class Plugin:
@@ -53,10 +57,12 @@ class Plugin:
             yield from experiment_figures(CHAPTERS[chapter.module])
         elif chapter.module:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
+        elif chapter.name == RESULTS_PAGE:
+            yield from results_figures()
 
     def assets(self) -> Iterable[Path]:
-        """Return the style of the charts and the script that reads their values out."""
-        return [ASSETS / "curves.css", ASSETS / "curves.js"]
+        """Return the styles of charts and results, and the scripts that read, sort and filter them."""
+        return [ASSETS / name for name in ("curves.css", "results.css", "curves.js", "results.js")]
 
 
 def optimizer_name(chapter: Chapter) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,12 +195,18 @@ def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
     chart = _drawn(
         versions_of([*runs, *finals]), lambda: sensitivity_chart(groups, chosen), title, description
     )
-    lost = " A triangle at the upper edge is a run that diverged, or whose loss is above {:g}."
-    return chart + caption(
+    return chart + search_conditions(runs, has_lost_runs=shows_lost_runs(groups))
+
+
+def search_conditions(runs: Sequence[Record], *, has_lost_runs: bool) -> Markup:
+    """Say under which conditions the runs of a search were made, and what its chart shows."""
+    lost = f" A triangle at the upper edge is a run that diverged, or whose loss is above {MOST_LOSS:g}."
+    seeds = "seed 0" if _seeds(runs) == "0" else f"seeds {_seeds(runs)}"
+    return caption(
         "{} The loss is that on {:,} of the training images, which were held back.{}",
-        _settings(runs, "seed 0" if _seeds(runs) == "0" else f"seeds {_seeds(runs)}", BY_OPTIMIZER),
+        _settings(runs, seeds, BY_OPTIMIZER),
         runs[0].data["test_samples"],
-        lost.format(MOST_LOSS) if shows_lost_runs(groups) else "",
+        lost if has_lost_runs else "",
     )
 
 
@@ -265,14 +271,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     ).format(cells, body)
 
 
-def conditions(runs: Sequence[Record], subject: Subject) -> Markup:
-    """Say under which conditions the runs were made."""
+def conditions(runs: Sequence[Record], subject: Subject, spread: str = "bands") -> Markup:
+    """Say under which conditions the runs were made.
+
+    * `spread`: what shows how far the seeds lie apart
+    """
     places = {run.path.parent for run in runs if run.path}
     searched = {_point(run) for run in records_in(*(place / SEARCHES for place in places))}
     chosen = all(_point(run) in searched for run in runs)
     return caption(
-        "{} Medians and bands are over the seeds.{}",
+        "{} Medians and {} are over the seeds.{}",
         _settings(runs, f"seeds {_seeds(runs)}", subject),
+        spread,
         " Each learning rate was chosen on images held back from training." if chosen else "",
     )
 
@@ -285,12 +295,18 @@ def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     run = runs[0]
     settings, environment = run.configuration, run.environment
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
-    threads = "one thread" if environment["threads"] == 1 else f"{environment['threads']} threads"
+    threads = thread_count(environment)
     return (
         f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
         f"{settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )
+
+
+def thread_count(environment: Mapping[str, Any]) -> str:
+    """Say on how many threads something ran."""
+    threads = environment["threads"]
+    return "one thread" if threads == 1 else f"{threads} threads"
 
 
 def _schedules(runs: Sequence[Record]) -> str:
@@ -326,8 +342,8 @@ def _seeds(runs: Sequence[Record]) -> str:
 
 
 def caption(text: str, *values: Any) -> Markup:
-    """Return what stands below a figure; values are put in as text."""
-    return Markup('<p class="curve-conditions">{}</p>').format(text.format(*values))
+    """Return what stands below a figure; values that are no `Markup` are put in as text."""
+    return Markup('<p class="curve-conditions">{}</p>').format(Markup(text).format(*values))
 
 
 def data_name(run: Record) -> str:

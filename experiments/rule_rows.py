@@ -1,0 +1,83 @@
+"""The table of the runs with rules for parameter groups, beside the same runs without any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from markupsafe import Markup
+
+from experiments.committed import RULES, folder, linked_range, records_in
+from experiments.records import Record
+from experiments.run_figures import accuracy, linked_accuracies
+from experiments.sortable import Cell, Column, missing, sortable_table
+
+COLUMNS = (
+    Column("Rules"),
+    Column("Optimizer"),
+    Column("Learning rate"),
+    Column("Test accuracy", falls=True, is_sorted=True),
+    Column("Difference to none, by seed", falls=True),
+)
+OWN = ("lr", "rules", "seed")
+"""What a run with rules and the one without that it is compared with may differ in."""
+
+
+def rule_runs(experiment: str) -> list[list[Record]]:
+    """Return the runs with each set of rules, and those without, the most accurate first."""
+    groups: dict[str, list[Record]] = {}
+    for run in records_in(folder(experiment, RULES)):
+        groups.setdefault(_key(run, but=("seed",)), []).append(run)
+    return sorted(groups.values(), key=lambda runs: -median(map(accuracy, runs)))
+
+
+def rules_table(experiment: str, groups: Sequence[Sequence[Record]]) -> Markup:
+    """Return the table of such groups of runs."""
+    plain = _without_rules(experiment)
+    return sortable_table(COLUMNS, [_cells(runs, plain) for runs in groups])
+
+
+def _cells(runs: Sequence[Record], plain: Mapping[str, Mapping[int, Record]]) -> list[Cell]:
+    rules = ", ".join(_rules(runs[0])) or "none"
+    lr = float(runs[0].configuration["lr"])
+    return [
+        Cell(rules, rules),
+        Cell(runs[0].optimizer, runs[0].optimizer),
+        Cell(f"{lr:g}", lr),
+        Cell(linked_accuracies(runs), median(map(accuracy, runs))),
+        _difference(runs, plain.get(_key(runs[0], but=OWN), {})),
+    ]
+
+
+def _difference(runs: Sequence[Record], plain: Mapping[int, Record]) -> Cell:
+    """Return how much more accurate the runs are than those of the same seed without rules."""
+    if not _rules(runs[0]):
+        return missing("–")
+    pairs = [run for run in runs if run.seed in plain]
+    if not pairs:
+        return missing("no run without")
+
+    def gain(run: Record) -> float:
+        return accuracy(run) - accuracy(plain[run.seed])
+
+    return Cell(linked_range(pairs, gain, "{:+.2f}".format, " points"), median(map(gain, pairs)))
+
+
+def _without_rules(experiment: str) -> dict[str, dict[int, Record]]:
+    """Return the runs without rules by what they have in common with those that have some."""
+    found: dict[str, dict[int, Record]] = {}
+    # Those that were made beside the others count before the optimizer's own.
+    for run in records_in(folder(experiment), folder(experiment, RULES)):
+        if not _rules(run):
+            found.setdefault(_key(run, but=OWN), {})[run.seed] = run
+    return found
+
+
+def _key(run: Record, but: Sequence[str]) -> str:
+    kept = {key: value for key, value in run.configuration.items() if key not in but}
+    return json.dumps(kept, sort_keys=True)
+
+
+def _rules(run: Record) -> list[str]:
+    return list(run.configuration.get("rules", ()))
