@@ -11,10 +11,13 @@ from markupsafe import Markup
 from experiments import outline
 from experiments.committed import (
     EXPERIMENTS,
+    RULES,
     files_of,
+    folder,
     link,
     link_to,
     linked_median,
+    records_in,
     site_path,
 )
 from experiments.library import state_numbers
@@ -30,7 +33,7 @@ from experiments.result_rows import (
     steps_to,
     usual,
 )
-from experiments.rule_rows import rule_runs, rules_table
+from experiments.rule_rows import rules_table
 from experiments.run_figures import (
     BY_OPTIMIZER,
     accuracy,
@@ -59,9 +62,9 @@ def results_figures() -> Iterator[Figure]:
             yield _all_optimizers(found, experiment, title)
         if searched := [row for row in found if row.search]:
             yield _searches(searched, experiment, title)
-        if groups := rule_runs(experiment):
-            runs = [run for group in groups for run in group]
-            html = rules_table(experiment, groups) + conditions(runs, BY_OPTIMIZER, "ranges")
+        if runs := records_in(folder(experiment, RULES)):
+            html = rules_table(runs, records_in(folder(experiment)))
+            html += conditions(runs, BY_OPTIMIZER, "ranges")
             name = f"{title}: rules for parameter groups"
             yield Figure(name, f"{experiment}-rules", html, files_of(runs))
 

@@ -8,7 +8,7 @@ from statistics import median
 
 from markupsafe import Markup
 
-from experiments.committed import RULES, folder, linked_range, records_in
+from experiments.committed import linked_range
 from experiments.records import Record
 from experiments.run_figures import accuracy, linked_accuracies
 from experiments.sortable import Cell, Column, missing, sortable_table
@@ -24,18 +24,21 @@ OWN = ("lr", "rules", "seed")
 """What a run with rules and the one without that it is compared with may differ in."""
 
 
-def rule_runs(experiment: str) -> list[list[Record]]:
-    """Return the runs with each set of rules, and those without, the most accurate first."""
+def by_rules(runs: Sequence[Record]) -> list[list[Record]]:
+    """Return the runs of each configuration, whatever their seed, the most accurate first."""
     groups: dict[str, list[Record]] = {}
-    for run in records_in(folder(experiment, RULES)):
+    for run in runs:
         groups.setdefault(_key(run, but=("seed",)), []).append(run)
     return sorted(groups.values(), key=lambda runs: -median(map(accuracy, runs)))
 
 
-def rules_table(experiment: str, groups: Sequence[Sequence[Record]]) -> Markup:
-    """Return the table of such groups of runs."""
-    plain = _without_rules(experiment)
-    return sortable_table(COLUMNS, [_cells(runs, plain) for runs in groups])
+def rules_table(runs: Sequence[Record], others: Sequence[Record] = ()) -> Markup:
+    """Return the table of some runs.
+
+    * `others`: more runs that may stand for what the rules are compared with: the same without rules
+    """
+    plain = _without_rules([*others, *runs])
+    return sortable_table(COLUMNS, [_cells(group, plain) for group in by_rules(runs)])
 
 
 def _cells(runs: Sequence[Record], plain: Mapping[str, Mapping[int, Record]]) -> list[Cell]:
@@ -64,11 +67,13 @@ def _difference(runs: Sequence[Record], plain: Mapping[int, Record]) -> Cell:
     return Cell(linked_range(pairs, gain, "{:+.2f}".format, " points"), median(map(gain, pairs)))
 
 
-def _without_rules(experiment: str) -> dict[str, dict[int, Record]]:
-    """Return the runs without rules by what they have in common with those that have some."""
+def _without_rules(runs: Sequence[Record]) -> dict[str, dict[int, Record]]:
+    """Return the runs without rules by what they have in common with those that have some.
+
+    Of two runs with one seed the later one is taken.
+    """
     found: dict[str, dict[int, Record]] = {}
-    # Those that were made beside the others count before the optimizer's own.
-    for run in records_in(folder(experiment), folder(experiment, RULES)):
+    for run in runs:
         if not _rules(run):
             found.setdefault(_key(run, but=OWN), {})[run.seed] = run
     return found

@@ -1,11 +1,10 @@
 // Sorts tables by a column, and filters the results by the part of the course. Without this script
 // everything stands there, in the order of the accuracy.
-const order = new Intl.Collator("en", { numeric: true }).compare;
 const worth = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent;
 
 function compare(one, other) {
   const numbers = [Number(one), Number(other)];
-  return numbers.some(Number.isNaN) ? order(one, other) : numbers[0] - numbers[1];
+  return numbers.some(Number.isNaN) ? (one > other) - (one < other) : numbers[0] - numbers[1];
 }
 
 function sort(table, column, direction) {

@@ -113,5 +113,7 @@ def test_a_changed_library_is_read_anew(tmp_path, monkeypatch):
 def test_the_assets_exist():
     assert [path.name for path in pages.Plugin().assets() if path.is_file()] == [
         "curves.css",
+        "results.css",
         "curves.js",
+        "results.js",
     ]

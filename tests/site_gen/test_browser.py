@@ -104,6 +104,7 @@ def pages(course_site: str, fixture_site: str) -> dict[str, str]:
     return {
         "adam": f"{course_site}optimizers/adam.html",
         "landing": course_site,
+        "results": f"{course_site}experiments/results.html",
         "notation": f"{course_site}notation.html",
         "fixture": f"{fixture_site}momentum/",
     }
@@ -133,7 +134,7 @@ FORMULAS = """() => [...document.querySelectorAll(".md-content math")].map((math
 })"""
 
 
-@pytest.mark.parametrize("name", ["adam", "landing", "notation", "fixture"])
+@pytest.mark.parametrize("name", ["adam", "landing", "notation", "results", "fixture"])
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_fits_the_screen_without_errors_or_other_hosts(
@@ -245,6 +246,79 @@ def test_a_value_of_a_curve_is_read_out_below_the_chart(browser, course_site):
         assert reading.evaluate("(element) => Number(getComputedStyle(element).opacity)") > 0
 
 
+def column(page: Page, number: int) -> list[str]:
+    rows = page.locator("#mnist tbody tr:not([hidden])")
+    return rows.locator(f"td:nth-child({number})").all_inner_texts()
+
+
+def test_the_results_are_sorted_by_a_click_and_by_the_keyboard(browser, course_site):
+    with opened(browser, f"{course_site}experiments/results.html") as page:
+        rows = column(page, 1)
+        assert len(rows) > 20
+        head = page.locator("#mnist th", has_text="State")
+        accuracy = page.locator("#mnist th", has_text="Test accuracy")
+        assert accuracy.get_attribute("aria-sort") == "descending"
+        head.get_by_role("button").click()
+        assert head.get_attribute("aria-sort") == "ascending"
+        assert accuracy.get_attribute("aria-sort") is None
+        states = [float(text) for text in column(page, 9)]
+        assert states == sorted(states)
+        assert states[0] < states[-1]
+        page.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == "descending"
+        assert [float(text) for text in column(page, 9)] == sorted(states, reverse=True)
+        accuracy.get_by_role("button").focus()
+        page.keyboard.press("Space")
+        assert accuracy.get_attribute("aria-sort") == "descending"
+        assert [text.split()[0] for text in column(page, 4)] == sorted(
+            (text.split()[0] for text in column(page, 4)), key=float, reverse=True
+        )
+        page.locator("#mnist th", has_text="Optimizer").get_by_role("button").click()
+        assert column(page, 1) == sorted(rows)
+
+
+def test_what_has_no_value_stands_last_in_both_directions(browser, course_site):
+    with opened(browser, f"{course_site}experiments/results.html") as page:
+        button = page.locator("#mnist th", has_text="Steps to").get_by_role("button")
+        for _ in range(2):
+            button.click()
+            steps = column(page, 6)
+            assert "never" in steps
+            assert all(text.isdigit() for text in steps[: steps.index("never")])
+
+
+def test_the_results_are_filtered_by_the_part_of_the_course(browser, course_site):
+    with opened(browser, f"{course_site}experiments/results.html") as page:
+        every = len(column(page, 1))
+        select = page.locator("#mnist").get_by_label("Part of the course")
+        select.select_option("2")
+        shown = column(page, 1)
+        assert 0 < len(shown) < every
+        assert set(column(page, 2)) == {"2"}
+        assert page.locator("#mnist output").inner_text() == f"{len(shown)} of {every}"
+        panels = page.locator("#mnist-rates .rate-panel:visible")
+        assert panels.count() == len(shown)
+        select.select_option("all")
+        assert len(column(page, 1)) == every
+        assert page.locator("#mnist output").inner_text() == ""
+
+
+def test_the_results_read_without_javascript(browser, course_site):
+    address = f"{course_site}experiments/results.html"
+    with opened(browser, address, java_script_enabled=False) as page:
+        assert len(column(page, 1)) > 20
+        assert page.locator("#mnist button, #mnist select").count() == 0
+
+
+def test_a_number_leads_to_its_record(browser, course_site):
+    with opened(browser, f"{course_site}experiments/results.html") as page:
+        row = page.locator("#mnist tbody tr").first
+        text = row.locator("td:nth-child(4) a").nth(1).inner_text()
+        address = row.locator("td:nth-child(4) a").nth(1).evaluate("(link) => link.href")
+        record = page.request.get(address).json()
+    assert f"{100 * record['final']['test_accuracy']:.2f}" == text
+
+
 CONTRASTS = """() => {
   const parse = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
   const background = (e) => {
@@ -275,7 +349,7 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["adam", "landing", "notation"])
+@pytest.mark.parametrize("name", ["adam", "landing", "notation", "results"])
 def test_all_text_has_enough_contrast(browser, course_site, fixture_site, name, scheme):
     with opened(browser, pages(course_site, fixture_site)[name], 1280, scheme) as page:
         contrasts = page.evaluate(CONTRASTS)
