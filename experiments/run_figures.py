@@ -296,8 +296,9 @@ def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     settings, environment = run.configuration, run.environment
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
     threads = thread_count(environment)
+    network = f"network {settings['model']}, " if "model" in settings else ""
     return (
-        f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
+        f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, {network}"
         f"{settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )

@@ -13,9 +13,7 @@ from experiments.speed_figures import MOST_SPREAD
 from experiments.speed_ways import DEFAULT
 
 LIST = "resnet18"
-COMMAND = (
-    f"python -m experiments.speed --all --lists {LIST} --json experiments/results/speed/{LIST}.json"
-)
+COMMAND = f"python -m experiments.speed --all --lists {LIST} --json experiments/results/speed.json"
 """How the committed file is made."""
 
 
@@ -38,7 +36,7 @@ class StepTimes:
 
 def step_times() -> StepTimes | None:
     """Return the committed step times, None where there are none."""
-    path = committed.RESULTS / "speed" / f"{LIST}.json"
+    path = committed.RESULTS / "speed.json"
     if not path.is_file():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))

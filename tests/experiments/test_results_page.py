@@ -173,14 +173,12 @@ def test_rows_and_panels_name_their_part_and_the_filter_all_parts(results):
 
 
 def save_times(results, **ways):
-    folder = results.parent / "speed"
-    folder.mkdir()
     lists = [
         {"optimizer": name, "list_name": "resnet18", "title": "ResNet-18", "ways": {"default": way}}
         for name, way in ways.items()
     ]
     environment = {"torch": "2.14.1", "threads": 2, "processor": "some"}
-    path = folder / "resnet18.json"
+    path = results.parent / "speed.json"
     path.write_text(json.dumps({"environment": environment, "lists": lists}))
     return path
 
@@ -196,7 +194,7 @@ def test_step_times_come_from_the_committed_measurement(results):
     assert row_of(figure.html, "adam")["Step, ms"] == "12.35"
     assert row_of(figure.html, "sgd")["Step, ms"] == "~3.00"
     assert row_of(figure.html, "rprop")["Step, ms"] == "not measured"
-    assert figure.files["results/speed/resnet18.json"] == path
+    assert figure.files["results/speed.json"] == path
     assert "the parameters of ResNet-18; torch 2.14.1, 2 threads of some." in figure.html
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from xml.etree import ElementTree
 
@@ -79,6 +80,17 @@ def test_base_lines_under_other_conditions_are_left_out():
         make_record(optimizer="sgd", batch_size=32),
     ]
     assert run_figures.runs_to_compare([*others, own], "radam") == [own]
+
+
+def test_runs_of_another_network_are_no_base_line_and_the_network_is_named():
+    def run(optimizer, model):
+        record = make_record(optimizer=optimizer)
+        return dataclasses.replace(record, configuration=record.configuration | {"model": model})
+
+    own, like, unlike = run("radam", "cnn"), run("adamw", "cnn"), run("sgd", "fast")
+    assert run_figures.runs_to_compare([unlike, like, own], "radam") == [own, like]
+    shown = run_figures.comparison([own, like], run_figures.BY_OPTIMIZER, "mnist")
+    assert "images of MNIST, network cnn, 64 a step" in shown.html
 
 
 def test_other_schedules_may_be_compared_and_are_named(results):
