@@ -69,6 +69,13 @@ from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.named_state import matching_names
 from labml_nn_optim.pieces import FlatBuffers, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
+from labml_nn_optim.sharded import (
+    align_gradients,
+    local,
+    place_like,
+    place_state,
+    require_runnable,
+)
 from labml_nn_optim.weight_decay import DecayInRule, WeightDecay, find_kind, reader
 
 __all__ = ["GenericAdaptiveOptimizer", "RunOptions"]
@@ -183,6 +190,15 @@ class GenericAdaptiveOptimizer(Optimizer):
                 param_group = param_group | decay.defaults()
             self.check_group(self.defaults | param_group)
         super().add_param_group(param_group)
+        # torch has made a list of what may have been an iterator.
+        try:
+            self._check_placements(self.param_groups[-1]["params"])
+        except ValueError:
+            self.param_groups.pop()
+            raise
+
+    def _check_placements(self, params: Sequence[Tensor]) -> None:
+        require_runnable(params, type(self).__name__, self.elementwise, self.flat)
 
     # ## The decay of a group
     #
@@ -272,6 +288,7 @@ class GenericAdaptiveOptimizer(Optimizer):
                 f"{type(self).__name__} takes dense gradients, got {layouts.pop()}; "
                 "build the embedding with sparse=False"
             )
+        align_gradients(params)
         return params
 
     def _plan(self, index: int, group: Mapping[str, Any], params: Sequence[Tensor]) -> Plan:
@@ -282,6 +299,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         seen_before = plan is not None and plan.is_for(params)
         if plan is not None and seen_before and plan.layout.pack and plan.holds(self.state):
             return plan
+        self._check_placements(params)
         for param in params:
             self._init(group, param)
         layout = Layout(
@@ -299,10 +317,11 @@ class GenericAdaptiveOptimizer(Optimizer):
         if state:
             return
         state["step"] = torch.zeros((), dtype=torch.float32)
-        home = param.detach()
+        home = local(param.detach())
         working = home.to(working_dtype(home.dtype))
         self.init_state(state, group, working)
         self._decay_of(group).init_state(state, group, working)
+        place_state(state, param, ("step", *self.scalar_state))
 
     def _flatten(self, index: int, params: Sequence[Tensor]) -> list[FlatBuffers]:
         buffers = self._flat.get(index, [])
@@ -433,6 +452,13 @@ class GenericAdaptiveOptimizer(Optimizer):
         for key, param in zip(saved, params, strict=True):
             if key in state_dict["state"]:
                 self.state[param] |= self._uncast(state_dict["state"][key], param)
+                self._spread(self.state[param], param)
+
+    def _spread(self, state: dict[str, Any], param: Tensor) -> None:
+        # A checkpoint may hold whole tensors, or those of another mesh.
+        for name in state.keys() - {"step", *self.scalar_state}:
+            if isinstance(state[name], Tensor) and state[name].shape == param.shape:
+                state[name] = place_like(state[name], param)
 
     def _uncast(self, saved: Mapping[str, Any], param: Tensor) -> dict[str, Tensor]:
         is_half = working_dtype(param.dtype) != param.dtype

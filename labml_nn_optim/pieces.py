@@ -27,6 +27,8 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from labml_nn_optim.sharded import is_distributed, like_part, local
+
 __all__ = [
     "FlatBuffers",
     "Listed",
@@ -49,7 +51,10 @@ State: TypeAlias = dict[str, Any]
 
 
 class Member(NamedTuple):
-    """A parameter that has a gradient, its state, and which entries of that are single numbers."""
+    """A parameter that has a gradient, its state, and which entries of that are single numbers.
+
+    Of a [sharded parameter](sharded.py) it hands out what this process holds.
+    """
 
     param: Tensor
     state: State
@@ -58,18 +63,27 @@ class Member(NamedTuple):
     @property
     def tensors(self) -> State:
         """The state that a rule works on, as real tensors."""
-        return {key: as_real(value) for key, value in self.state.items() if key not in self.numbers}
+        return {
+            key: as_real(local(value))
+            for key, value in self.state.items()
+            if key not in self.numbers
+        }
 
     @property
     def home(self) -> Tensor:
         """The parameter as a real tensor outside of the autograd graph."""
-        return as_real(self.param.detach())
+        return as_real(local(self.param.detach()))
 
     @property
     def grad(self) -> Tensor:
         """The gradient of now, as a real tensor."""
         assert self.param.grad is not None
-        return as_real(self.param.grad)
+        return as_real(local(self.param.grad))
+
+    def replace(self, name: str, tensor: Tensor) -> None:
+        """Let `tensor` be the entry `name` of the state, of which it is the real local tensor."""
+        own = torch.view_as_complex(tensor) if self.param.is_complex() else tensor
+        self.state[name] = like_part(own, self.param) if is_distributed(self.param) else own
 
 
 class Operands(NamedTuple):
@@ -102,7 +116,7 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def gradients(params: Sequence[Tensor]) -> list[Any]:
-    grads: list[Any] = [param.grad for param in params]
+    grads: list[Any] = [local(param.grad) for param in params if param.grad is not None]
     return list(map(torch.view_as_real, grads)) if params[0].is_complex() else grads
 
 
@@ -223,12 +237,12 @@ def pack_states(members: Sequence[Member], homes: Sequence[Tensor], size: int) -
     """Move the state of `members` into one buffer a name, of which theirs become views."""
     packed: State = {}
     for key in members[0].tensors:
-        sources = [as_real(member.state[key]) for member in members]
+        sources = [as_real(local(member.state[key])) for member in members]
         packed[key] = torch.zeros(size, dtype=sources[0].dtype, device=sources[0].device)
         views = views_of(packed[key], homes)
         torch._foreach_copy_(views, sources)
         for member, view in zip(members, views, strict=True):
-            member.state[key] = torch.view_as_complex(view) if member.param.is_complex() else view
+            member.replace(key, view)
     return packed
 
 

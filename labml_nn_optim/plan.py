@@ -45,6 +45,7 @@ from labml_nn_optim.pieces import (
     parts,
     stored_parts,
 )
+from labml_nn_optim.sharded import local
 
 __all__ = ["Cohort", "Layout", "Plan", "split_by_kind"]
 
@@ -177,7 +178,7 @@ class Plan:
         return pieces
 
     def _remember(self, state: Mapping[Tensor, dict[str, Any]]) -> None:
-        self.pointers = [param.data_ptr() for param in self.params]
+        self.pointers = pointers_of(self.params)
         self.states = list(state.values())
         self.own = [state[param] for param in self.params]
         self.entries = list(_values(self.own))
@@ -207,10 +208,14 @@ class Plan:
         """Whether the parameters' storages and states are still the same."""
         return (
             _same(state.values(), self.states)
-            and list(map(Tensor.data_ptr, self.params)) == self.pointers
+            and pointers_of(self.params) == self.pointers
             and _same(_values(self.own), self.entries)
             and all(cohort.untouched() for cohort in self.cohorts)
         )
+
+
+def pointers_of(params: Iterable[Tensor]) -> list[int]:
+    return [local(param).data_ptr() for param in params]
 
 
 def _values(states: Iterable[dict[str, Any]]) -> Iterable[Any]:
@@ -249,7 +254,7 @@ def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
         return [Whole(member) for member in members]
     if members[0].param.device.type != "cpu" and layout.chunk is not None:
         return [Listed(members)]
-    members = [member for member in members if member.param.numel() > 0]
+    members = [member for member in members if member.home.numel() > 0]
     large = [
         member for member in members if member.home.numel() >= SMALL and can_be_chunked(member)
     ]

@@ -1,0 +1,156 @@
+r"""
+---
+title: Sharded parameters
+summary: A rule that works element by element runs on the part of a parameter that a process holds, and its state is spread like the parameter.
+chapter: "0.12"
+needs: [pieces]
+---
+
+# Half a matrix in each process
+
+A model on two GPUs, prepared with FSDP2's `fully_shard`: each weight is a `DTensor`. It says that it is 512 by 512, and holds 256 rows in
+each process. Adam needs nothing more. The step of a weight depends on its own gradient and its own averages, so each process runs
+the rule on its rows, and no process asks another one.
+
+That is what happens here. A [Member](pieces.py#Member) hands out the local part of the parameter, of its gradient and of its state. Chunks,
+packs, lists and compiled kernels see plain tensors, and no rule knows of it. The state is put back as a `DTensor` with the
+placements of its parameter. So `torch.distributed.checkpoint` saves it under two processes and loads it under one, or under eight.
+
+What a rule stores as single numbers is the same everywhere and stays a plain tensor.
+
+## What is refused
+
+- **A rule that needs the whole tensor.** [StableAdamW](optimizers/stable_adamw.py) divides by a mean over all elements. On
+  half of a matrix it would compute another mean in each process, and the halves would move at different rates without a word. It runs where every process
+  holds all of the parameter: with `Replicate`, or on a mesh of one.
+- **`flat=True`.** It moves parameters into a buffer of its own, and their storage belongs to `fully_shard`, which gathers from it.
+- **A parameter that is `Partial`.** Each process holds a term of a sum; a rule that is not linear cannot be run on terms.
+
+A gradient with other placements is brought to those of its parameter before anything runs. It is `Partial`, for example, if a replicated scale has seen
+another part of the batch in each process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
+__all__ = [
+    "align_gradients",
+    "is_distributed",
+    "like_part",
+    "local",
+    "place_like",
+    "place_state",
+    "require_runnable",
+]
+
+
+def is_distributed(tensor: Any) -> TypeGuard[DTensor]:
+    """Whether `tensor` is a `DTensor`."""
+    # Importing DTensor takes a second. Where nobody has, there is none.
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return the part of `tensor` that this process holds, which shares its memory.
+
+    A plain tensor is returned as it is. To be called where no gradients are recorded.
+    """
+    return tensor.to_local() if is_distributed(tensor) else tensor
+
+
+def place_like(value: Tensor, param: Tensor) -> Tensor:
+    """Return `value`, all of which every process has or which is spread somehow, spread like `param`.
+
+    For a plain `param` it is all of `value`. Nothing is copied if it lies as it should.
+    """
+    if not is_distributed(param):
+        return value.full_tensor() if is_distributed(value) else value
+    from torch.distributed.tensor import distribute_tensor
+
+    mesh, placements = param.device_mesh, param.placements
+    if not is_distributed(value):
+        # Every process cuts its own part out: none has to wait for another.
+        return distribute_tensor(value, mesh, placements, src_data_rank=None)
+    if value.device_mesh == mesh:
+        return value.redistribute(mesh, placements)
+    return distribute_tensor(value.full_tensor(), mesh, placements, src_data_rank=None)
+
+
+def like_part(part: Tensor, param: DTensor) -> DTensor:
+    """Return the `DTensor` like `param` whose local part is `part`."""
+    from torch.distributed.tensor import DTensor
+
+    # With the shape given, nobody has to be asked for it, and shards may be uneven or empty.
+    return DTensor.from_local(
+        part,
+        param.device_mesh,
+        param.placements,
+        run_check=False,
+        shape=param.shape,
+        stride=param.stride(),
+    )
+
+
+def place_state(state: dict[str, Any], param: Tensor, numbers: Collection[str]) -> None:
+    """Make a `DTensor` of what a rule has stored for the local part of `param`, but of `numbers`."""
+    if is_distributed(param):
+        for name in state.keys() - set(numbers):
+            if isinstance(state[name], Tensor) and not is_distributed(state[name]):
+                state[name] = like_part(state[name], param)
+
+
+def align_gradients(params: Iterable[Tensor]) -> None:
+    """Bring gradients to the placements of their parameters.
+
+    Every process must call this for the same parameters in the same order.
+    Raises `ValueError` for a gradient that is no `DTensor` while its parameter is, or on another mesh.
+    """
+    for param in filter(is_distributed, params):
+        grad = param.grad
+        if not is_distributed(grad):
+            raise ValueError("the gradient of a DTensor must be a DTensor, got a plain tensor")
+        if grad.device_mesh != param.device_mesh:
+            raise ValueError(
+                f"the gradient must be on the mesh {param.device_mesh} of its parameter, "
+                f"got {grad.device_mesh}"
+            )
+        if grad.placements != param.placements:
+            param.grad = grad.redistribute(placements=param.placements)
+
+
+def is_whole(param: DTensor) -> bool:
+    """Whether every process holds all of `param`."""
+    return all(
+        placement.is_replicate() or size == 1
+        for placement, size in zip(param.placements, param.device_mesh.shape, strict=True)
+    )
+
+
+def require_runnable(params: Iterable[Tensor], rule: str, elementwise: bool, flat: bool) -> None:
+    """Raise `ValueError` for a `DTensor` among `params` that `rule` cannot run on.
+
+    - `rule`: the name of the optimizer
+    - `elementwise`: whether its rule may run on a part of a parameter
+    - `flat`: whether it moves parameters into a buffer
+    """
+    for param in filter(is_distributed, params):
+        if flat:
+            raise ValueError("flat must be False for DTensor parameters, got True")
+        if any(placement.is_partial() for placement in param.placements):
+            raise ValueError(
+                f"{rule} takes sharded and replicated parameters, got {param.placements}"
+            )
+        if not (elementwise or is_whole(param)):
+            raise ValueError(
+                f"{rule} needs whole parameters, got one of placements {param.placements}; replicate "
+                "it, or give it to an optimizer whose rule works element by element"
+            )

@@ -1,0 +1,151 @@
+"""Optimizers on parameters that two processes share, against the same steps in one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labml_nn_optim import optimizer_names
+from tests.labml_nn_optim import sharded_processes
+from tests.labml_nn_optim.sharded_processes import DECAYS, ELEMENTWISE, SAVED, WHOLE, Model
+
+ROOT = Path(__file__).parents[2]
+LONE = "ignore:torch.distributed is disabled"
+# What is computed from an element alone is the same to the last bit. Pieces of other lengths may differ
+# in it, where a vector instruction rounds otherwise than the loop over what is left.
+ROUNDING = 1e-14
+WAIT = 240
+
+
+def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the two processes have left what they found; they are started once for all tests."""
+    folder = tmp_path_factory.mktemp("sharded")
+    command = [sys.executable, "-W", "error", "-W", LONE, "-m", sharded_processes.__name__]
+    logs = [folder / f"process_{rank}.log" for rank in range(2)]
+    processes = [start([*command, str(rank), str(folder)], log) for rank, log in enumerate(logs)]
+    try:
+        ends = [process.wait(timeout=WAIT) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert ends == [0, 0], "\n".join(log.read_text()[-3000:] for log in logs)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "found.json").read_text())
+    return content
+
+
+def test_every_optimizer_is_either_run_on_shards_or_refuses_them() -> None:
+    assert sorted([*ELEMENTWISE, *WHOLE]) == list(optimizer_names())
+    assert WHOLE == ["stable_adamw"]
+
+
+@pytest.mark.parametrize("way", ["pieces", "per_tensor"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_two_processes_make_the_steps_of_one(found: dict[str, Any], name: str, way: str) -> None:
+    assert found[f"{way} {name}"] <= ROUNDING
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_half_precision_shards_round_like_whole_tensors(found: dict[str, Any], name: str) -> None:
+    assert found[f"half {name}"] == 0
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+def test_every_kind_of_decay_acts_on_shards(found: dict[str, Any], decay: str) -> None:
+    assert found[f"decay {decay}"] <= ROUNDING
+
+
+def test_a_compiled_rule_runs_on_shards(found: dict[str, Any]) -> None:
+    assert found["compile"] <= ROUNDING
+
+
+def test_half_of_the_batch_in_each_process_trains_like_all_of_it(found: dict[str, Any]) -> None:
+    assert found["autograd"] < 1e-12
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_shards_go_on_from_the_whole_state(found: dict[str, Any], name: str) -> None:
+    assert found[f"from plain {name}"] <= ROUNDING
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_one_process_goes_on_from_the_gathered_state(found: dict[str, Any], name: str) -> None:
+    assert found[f"in plain {name}"] <= ROUNDING
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_two_processes_load_a_checkpoint_of_one(found: dict[str, Any], name: str) -> None:
+    assert found[f"load {name}"] <= ROUNDING
+
+
+@pytest.mark.filterwarnings(LONE)
+@pytest.mark.parametrize("name", SAVED)
+def test_one_process_loads_a_checkpoint_of_two(folder: Path, name: str) -> None:
+    checkpoint = folder / f"two_{name}"
+    assert sharded_processes.load(Model(), name, checkpoint, alone=True) <= ROUNDING
+
+
+def test_groups_are_the_same_on_a_sharded_model(found: dict[str, Any]) -> None:
+    assert found["groups"]
+
+
+@pytest.mark.parametrize("layout", ["grid", "columns", "replicated"])
+def test_other_placements_make_the_same_steps(found: dict[str, Any], layout: str) -> None:
+    assert found[layout] <= ROUNDING
+
+
+def test_terms_of_a_gradient_are_summed_before_the_step(found: dict[str, Any]) -> None:
+    assert found["partial gradient"] == 0
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_rule_on_whole_tensors_runs_on_replicas(found: dict[str, Any], name: str) -> None:
+    assert found[f"replicate {name}"] == 0
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_rule_on_whole_tensors_refuses_shards_when_it_is_made(
+    found: dict[str, Any], name: str
+) -> None:
+    assert (
+        "needs whole parameters, got one of placements (Shard(dim=0),)" in found[f"refuse {name}"]
+    )
+    assert "\n" not in found[f"refuse {name}"]
+
+
+def test_a_refused_group_is_not_kept(found: dict[str, Any]) -> None:
+    message, groups = found["group dropped"]
+    assert message.startswith("StableAdamW needs whole parameters")
+    assert groups == 1
+
+
+def test_a_parameter_that_is_sharded_later_is_refused_at_the_step(found: dict[str, Any]) -> None:
+    assert found["refused late"].startswith("StableAdamW needs whole parameters")
+
+
+def test_flat_is_refused(found: dict[str, Any]) -> None:
+    assert found["flat"] == "flat must be False for DTensor parameters, got True"
+
+
+def test_a_plain_gradient_of_a_sharded_parameter_is_refused(found: dict[str, Any]) -> None:
+    assert found["plain gradient"].startswith("the gradient of a DTensor must be a DTensor")
