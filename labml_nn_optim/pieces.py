@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from labml_nn_optim.sharded import is_distributed, like_part, local
+from labml_nn_optim.sharded import is_distributed, like_part, local, locals_of
 
 __all__ = [
     "FlatBuffers",
@@ -116,7 +116,8 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def gradients(params: Sequence[Tensor]) -> list[Any]:
-    grads: list[Any] = [local(param.grad) for param in params if param.grad is not None]
+    given: list[Any] = [param.grad for param in params]
+    grads = locals_of(given)
     return list(map(torch.view_as_real, grads)) if params[0].is_complex() else grads
 
 

@@ -45,7 +45,7 @@ from labml_nn_optim.pieces import (
     parts,
     stored_parts,
 )
-from labml_nn_optim.sharded import local
+from labml_nn_optim.sharded import locals_of
 
 __all__ = ["Cohort", "Layout", "Plan", "split_by_kind"]
 
@@ -214,8 +214,8 @@ class Plan:
         )
 
 
-def pointers_of(params: Iterable[Tensor]) -> list[int]:
-    return [local(param).data_ptr() for param in params]
+def pointers_of(params: Sequence[Tensor]) -> list[int]:
+    return list(map(Tensor.data_ptr, locals_of(params)))
 
 
 def _values(states: Iterable[dict[str, Any]]) -> Iterable[Any]:
