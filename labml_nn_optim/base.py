@@ -51,6 +51,10 @@ ResNet-18, on two CPU threads and divided by that of torch's loop over tensors:
 
 [Measuring speed](../experiments/speed.py) says how that was measured, and what it is for other models
 and rules.
+
+A parameter may be spread over several processes, as FSDP2's `fully_shard` does it. Each process then runs the rule on
+its part, in any of the three ways. A rule that needs whole tensors refuses such parameters, and so does `flat=True`:
+[Sharded parameters](sharded.py) says why, and how the state is saved.
 """
 
 from __future__ import annotations
@@ -182,7 +186,10 @@ class GenericAdaptiveOptimizer(Optimizer):
         self._check_decay(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with hyper-parameters of their own; what is not given is the default."""
+        """Add parameters with hyper-parameters of their own; what is not given is the default.
+
+        Raises `ValueError` for [sharded parameters](sharded.py) that the rule cannot run on.
+        """
         if isinstance(param_group, dict):
             decay = param_group.get("weight_decay")
             if isinstance(decay, WeightDecay):
@@ -258,7 +265,8 @@ class GenericAdaptiveOptimizer(Optimizer):
         """Make one step for every parameter that has a gradient.
 
         `closure`, if given, computes the loss and its gradients first, and the loss is returned.
-        Raises `ValueError` for a sparse gradient, `TypeError` if a kind of decay was written into a group.
+        Raises `ValueError` for a sparse gradient, and for a [sharded parameter](sharded.py) or its gradient
+        that the rule cannot run on; `TypeError` if a kind of decay was written into a group.
         """
         loss = None
         if closure is not None:
@@ -436,6 +444,8 @@ class GenericAdaptiveOptimizer(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a checkpoint of ours or of the same optimizer of `torch.optim`.
+
+        State that is whole, or sharded otherwise, is sharded like its parameter.
 
         If both sides have the names of the parameters, and in other groups or another order, state is
         matched [by name](named_state.py). Raises `ValueError` for what does not fit then.

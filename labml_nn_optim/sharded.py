@@ -169,3 +169,33 @@ def require_runnable(params: Iterable[Tensor], rule: str, elementwise: bool, fla
                 f"{rule} needs whole parameters, got one of placements {param.placements}; replicate "
                 "it, or give it to an optimizer whose rule works element by element"
             )
+
+
+# ## Traps
+#
+# - **Wrap first.** `fully_shard` puts new parameters into the model. An optimizer that was made before
+#   holds the old ones, and trains nothing that the model still uses.
+# - **`get_optimizer_state_dict` may make a step.** If there is no state yet, torch gives every parameter a
+#   gradient of zero, sets $\alpha = 0$ and calls `step`, and so does `set_optimizer_state_dict`. A decay times
+#   $\alpha$ does nothing then. An [absolute](weight_decay.py#WeightDecay) one moves the weights: load the
+#   optimizer first and the model after it.
+#
+# ## Exercises
+#
+# **1.** A matrix of 3 rows is spread over two processes, and its rule is SGD with the gradient divided by its
+# norm. The gradient of each row has norm 1, and the rows are orthogonal. What does each process divide by if it looks
+# at its own rows, and what should it divide by?
+#
+# ::: solution
+# The first process has two rows and divides by $\sqrt 2$, the second has one and divides by 1. All should
+# divide by $\sqrt 3$. The step of the third row would be $\sqrt 2$ times as long as that of the others.
+#
+# ```python
+# import torch
+#
+# gradient = torch.eye(3)
+# norms = [part.norm().item() for part in gradient.split(2)]
+# torch.testing.assert_close(torch.tensor(norms), torch.tensor([2**0.5, 1.0]))
+# torch.testing.assert_close(gradient.norm().item(), 3**0.5)
+# ```
+# :::
