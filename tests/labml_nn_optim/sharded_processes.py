@@ -33,7 +33,9 @@ from labml_nn_optim import AdamW, Sophia, StableAdamW, WeightDecay, get_optimize
 from labml_nn_optim.decays.cautious import CautiousWeightDecay
 from labml_nn_optim.decays.l1 import L1WeightDecay
 from labml_nn_optim.decays.start import WeightDecayToStart
-from labml_nn_optim.param_groups import param_groups
+from labml_nn_optim.param_groups import describe, param_groups
+from labml_nn_optim.schedulers import Scheduler
+from labml_nn_optim.schedules import LinearDecreasingSchedule
 from tests.labml_nn_optim.examples import NAMES, largest_difference, make, noisy_gradient
 
 # Over two processes: even, uneven, one row and so nothing in the second process, large.
@@ -124,8 +126,8 @@ def same_steps(name: str, dtype: torch.dtype = torch.float64, **arguments: Any) 
     return difference(spread, plain)
 
 
-def goes_on_from_plain(name: str) -> float:
-    plain = Model()
+def goes_on_from_plain(name: str, dtype: torch.dtype = torch.float64) -> float:
+    plain = Model(dtype)
     before = make(name, plain.parameters(), lr=0.02, weight_decay=0.1)
     steps(before, 1, 3)
     spread = sharded(plain)
@@ -133,6 +135,32 @@ def goes_on_from_plain(name: str) -> float:
     resumed.load_state_dict(copy.deepcopy(before.state_dict()))
     steps(before, 4, 6)
     steps(resumed, 4, 6)
+    return difference(spread, plain)
+
+
+def goes_on_in_other_order() -> float:
+    plain, spread = Model(), sharded(Model())
+    named = list(spread.named_parameters())
+    before, straight = AdamW(named, lr=0.02), AdamW(plain.named_parameters(), lr=0.02)
+    steps(straight, 1, 4)
+    steps(before, 1, 3)
+    resumed = AdamW(named[::-1], lr=0.02)
+    resumed.load_state_dict(before.state_dict())
+    for index, (_, param) in enumerate(named):
+        like = torch.zeros(param.shape, dtype=param.dtype)
+        param.grad = spread_like(noisy_gradient(like, 4, index), param)
+    resumed.step()
+    return difference(spread, plain)
+
+
+def scheduled() -> float:
+    plain, spread = Model(), sharded(Model())
+    for model in (plain, spread):
+        optimizer = AdamW(model.parameters(), lr=0.02)
+        scheduler = Scheduler(optimizer, LinearDecreasingSchedule(max_value=0.02), total_steps=4)
+        for step in range(1, 5):
+            steps(optimizer, step, step)
+            scheduler.step()
     return difference(spread, plain)
 
 
@@ -215,7 +243,8 @@ def same_groups() -> bool:
     for layer in spread:
         fully_shard(layer)
     fully_shard(spread)
-    return groups_of(model) == groups_of(spread)
+    alike = describe(param_groups(model)) == describe(param_groups(spread))
+    return alike and groups_of(model) == groups_of(spread)
 
 
 def placed(shape: tuple[int, ...], placements: list[Any], **mesh: Any) -> nn.Parameter:
@@ -278,6 +307,9 @@ def everything(folder: Path) -> dict[str, Any]:
         found[f"load {name}"] = load(sharded(Model()), name, folder / f"one_{name}", alone=False)
     for label, decay in DECAYS.items():
         found[f"decay {label}"] = same_steps("adamw", weight_decay=decay)
+    found["master"] = goes_on_from_plain("adam_fp16", torch.bfloat16)
+    found["by name"] = goes_on_in_other_order()
+    found["scheduled"] = scheduled()
     found["compile"] = same_steps("adamw", compile=True)
     found["autograd"] = trained_by_autograd()
     found["groups"] = same_groups()

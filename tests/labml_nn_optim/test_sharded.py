@@ -94,6 +94,18 @@ def test_one_process_goes_on_from_the_gathered_state(found: dict[str, Any], name
     assert found[f"in plain {name}"] <= ROUNDING
 
 
+def test_the_float32_copy_of_a_half_precision_shard_is_loaded(found: dict[str, Any]) -> None:
+    assert found["master"] == 0
+
+
+def test_state_of_shards_finds_its_parameters_by_name(found: dict[str, Any]) -> None:
+    assert found["by name"] <= ROUNDING
+
+
+def test_a_schedule_reaches_shards(found: dict[str, Any]) -> None:
+    assert found["scheduled"] <= ROUNDING
+
+
 @pytest.mark.parametrize("name", SAVED)
 def test_two_processes_load_a_checkpoint_of_one(found: dict[str, Any], name: str) -> None:
     assert found[f"load {name}"] <= ROUNDING
