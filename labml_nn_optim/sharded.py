@@ -85,7 +85,7 @@ def all_plain(tensors: Iterable[Tensor]) -> bool:
 def place_like(value: Tensor, param: Tensor) -> Tensor:
     """Return `value`, all of which every process has or which is spread somehow, spread like `param`.
 
-    For a plain `param` it is all of `value`. Nothing is copied if it lies as it should.
+    For a plain `param` it is all of `value`. What lies as it should is returned as it is.
     """
     if not is_distributed(param):
         return value.full_tensor() if is_distributed(value) else value
@@ -93,8 +93,10 @@ def place_like(value: Tensor, param: Tensor) -> Tensor:
 
     mesh, placements = param.device_mesh, param.placements
     if not is_distributed(value):
-        # Every process cuts its own part out: none has to wait for another.
-        return distribute_tensor(value, mesh, placements, src_data_rank=None)
+        # Every process cuts its own part out: none has to wait for another. The part is copied, since a view
+        # would keep all of `value` in memory.
+        cut = distribute_tensor(value, mesh, placements, src_data_rank=None)
+        return like_part(cut.to_local().clone(), param)
     if value.device_mesh == mesh:
         return value.redistribute(mesh, placements)
     return distribute_tensor(value.full_tensor(), mesh, placements, src_data_rank=None)

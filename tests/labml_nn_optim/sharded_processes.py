@@ -132,7 +132,13 @@ def goes_on_from_plain(name: str, dtype: torch.dtype = torch.float64) -> float:
     steps(before, 1, 3)
     spread = sharded(plain)
     resumed = make(name, spread.parameters(), lr=0.5)
+    # torch's loading shares the counts of steps with what it loads.
     resumed.load_state_dict(copy.deepcopy(before.state_dict()))
+    for param, own in resumed.state.items():
+        # No process keeps more than its part in memory.
+        for value in filter(lambda value: isinstance(value, DTensor), own.values()):
+            kept, part = value.to_local(), param.to_local()
+            assert kept.untyped_storage().nbytes() == kept.itemsize * part.numel()
     steps(before, 4, 6)
     steps(resumed, 4, 6)
     return difference(spread, plain)
