@@ -173,16 +173,17 @@ def run(options: Options) -> None:
     for schedule, seed in itertools.product(SCHEDULES, options.seeds):
         configuration = Configuration(
             experiment="averaging",
+            model=MNIST.model,
             optimizer=choice.name,
             data=data.name,
             lr=choice.lr,
             schedule=schedule,
             epochs=options.epochs,
-            batch_size=MNIST.batch_size,
+            batch_size=MNIST.recipe.batch_size,
             seed=seed,
         )
         place = (data, device, options.out)
-        task = Task(configuration, MNIST.make_model, choice, *place)
+        task = Task(configuration, MNIST.recipe.make_model, choice, *place)
         comparison = compare(Run(task))
         click.echo(describe(comparison))
         record = save(comparison, options.out)

@@ -52,6 +52,6 @@ def averaging_command(run: Callable[[Options], None]) -> click.Command:
 def _training_options() -> list[click.Option]:
     return [
         positive_option("--lr", LR, "Learning rate; it stays, or falls from there to 0."),
-        epochs_option(MNIST.epochs, "Passes over the training data"),
+        epochs_option(MNIST.recipe.epochs, "Passes over the training data"),
         seeds_option("Seeds; each trains twice, with the constant and with the falling rate."),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from experiments.configuration import Configuration
 from experiments.curves import save_curves
 from experiments.data import Data, DataError, data_root
 from experiments.environment import DeviceError, choose_device, make_reproducible
-from experiments.optimizers import OptionError, choose_optimizer
+from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer
 from experiments.options import (
     data_option,
     data_root_option,
@@ -30,44 +30,78 @@ from experiments.options import (
 )
 from experiments.records import Record, RecordError
 from experiments.records import save as save_record
+from experiments.rules import choose_rules
 from experiments.runner import Notice, StoppedError, Task, execute
-from experiments.schedules import choose_schedules, require_weight_decay
-from experiments.training import DTYPES
+from experiments.schedules import USUAL, Schedules, choose_schedules, require_weight_decay
+from experiments.training import DTYPES, PLAIN, Regime
 from labml_nn_optim.registry import optimizer_names, summary
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network, and what it is trained with unless the command line says otherwise.
+
+    * `make_model`: returns a new network
+    * `prepare`: sets parameters of a new network that depend on the data
+    * `optimizer`, `lr`, `schedule`, `schedule_settings`: hold together; whoever names another optimizer
+      gets that one's own rate and the usual schedule
+    """
+
+    make_model: Callable[[], nn.Module]
+    epochs: float
+    batch_size: int
+    regime: Regime = PLAIN
+    prepare: Callable[[nn.Module, Data], None] | None = None
+    optimizer: str = "adam"
+    lr: float | None = None
+    schedule: str = USUAL
+    schedule_settings: tuple[str, ...] = ()
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
 class Experiment:
     """What one experiment has that the others have not.
 
+    * `recipes`: what `--model` takes, the default first
     * `load_data(choice, root, notice)`: returns the data that `--data` chooses
     * `data_choices`: what `--data` takes, the default first
     """
 
     name: str
-    make_model: Callable[[], nn.Module]
+    recipes: Mapping[str, Recipe]
     load_data: Callable[[str, Path, Notice], Data]
     data_choices: tuple[str, ...]
-    epochs: float
-    batch_size: int
+
+    @property
+    def model(self) -> str:
+        """The name of the network that is trained if none is named."""
+        return next(iter(self.recipes))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of that network."""
+        return self.recipes[self.model]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says."""
+    """What the command line says; None and empty where it leaves something to the recipe."""
 
-    optimizer: str
+    model: str
+    optimizer: str | None
     lr: float | None
     settings: tuple[str, ...]
     compiled: bool
-    schedule: str
+    schedule: str | None
     schedule_settings: tuple[str, ...]
     wd_schedule: str | None
     wd_schedule_settings: tuple[str, ...]
-    epochs: float
-    batch_size: int
+    rules: tuple[str, ...]
+    epochs: float | None
+    batch_size: int | None
     seed: int
-    dtype: str
+    dtype: str | None
     data_choice: str
     data_root: Path | None
     device: str
@@ -86,15 +120,28 @@ def experiment_command(experiment: Experiment) -> click.Command:
     return click.Command(
         f"python -m experiments.{experiment.name}",
         callback=run,
-        params=[*_optimizer_options(), *_training_options(experiment), *_place_options(experiment)],
+        params=[
+            *_optimizer_options(experiment),
+            *_training_options(experiment),
+            *_place_options(experiment),
+        ],
         help=f"Train on {experiment.name.upper()} and leave a record with the curves.",
     )
 
 
-def _optimizer_options() -> Sequence[click.Option]:
+def _optimizer_options(experiment: Experiment) -> Sequence[click.Option]:
     return (
         click.Option(
-            ["--optimizer"], default="adam", show_default=True, help="Name of the optimizer."
+            ["--model"],
+            type=click.Choice(list(experiment.recipes)),
+            default=experiment.model,
+            show_default=True,
+            help="The network, with what belongs to it.",
+        ),
+        click.Option(
+            ["--optimizer"],
+            show_default=_of_recipes(experiment, "optimizer"),
+            help="Name of the optimizer.",
         ),
         click.Option(
             ["--list", "list_only"],
@@ -126,13 +173,21 @@ def _optimizer_options() -> Sequence[click.Option]:
 
 def _training_options(experiment: Experiment) -> Sequence[click.Option]:
     return (
-        *schedule_options(),
-        epochs_option(experiment.epochs, "Passes over the training data"),
+        *schedule_options(default=None, shown=_of_recipes(experiment, "schedule")),
+        click.Option(
+            ["--rule", "rules"],
+            multiple=True,
+            metavar="RULE",
+            help="A rule for the parameter groups: built-in, layer-decay=0.75, or "
+            "PATTERN:NAME=VALUE, such as output.*:lr_scale=10. May be repeated.",
+        ),
+        epochs_option(
+            None, "Passes over the training data", shown=_of_recipes(experiment, "epochs")
+        ),
         click.Option(
             ["--batch-size"],
             type=click.IntRange(min=1),
-            default=experiment.batch_size,
-            show_default=True,
+            show_default=_of_recipes(experiment, "batch_size"),
             help="Samples in a batch.",
         ),
         click.Option(
@@ -142,7 +197,7 @@ def _training_options(experiment: Experiment) -> Sequence[click.Option]:
             show_default=True,
             help="Decides the initial parameters and the order of the samples.",
         ),
-        dtype_option(),
+        dtype_option(default=None, shown=_of_recipes(experiment, "dtype")),
     )
 
 
@@ -175,35 +230,71 @@ def _list(context: click.Context, parameter: click.Parameter, chosen: bool) -> N
     context.exit()
 
 
-def _run(experiment: Experiment, options: Options) -> None:
-    choice = choose_optimizer(
-        options.optimizer, options.lr, options.settings, compiled=options.compiled
-    )
-    schedules = choose_schedules(
-        options.schedule,
-        options.schedule_settings,
+def _of_recipes(experiment: Experiment, name: str) -> str:
+    """Say what the recipes have under a name: the first one's value, and what others have instead."""
+    values = {model: getattr(recipe, name) for model, recipe in experiment.recipes.items()}
+    usual = values[experiment.model]
+    others = [f"{value} for {model}" for model, value in values.items() if value != usual]
+    return ", ".join([str(usual), *others])
+
+
+def choose_for(
+    recipe: Recipe, optimizer: str | None, lr: float | None, settings: Sequence[str], compiled: bool
+) -> OptimizerChoice:
+    """Return the optimizer that is named, or that of the recipe with the recipe's rate."""
+    if optimizer in (None, recipe.optimizer) and lr is None:
+        lr = None if any(setting.startswith("lr=") for setting in settings) else recipe.lr
+    return choose_optimizer(optimizer or recipe.optimizer, lr, settings, compiled=compiled)
+
+
+def _schedules_for(recipe: Recipe, options: Options) -> Schedules:
+    own = options.optimizer in (None, recipe.optimizer) and options.schedule is None
+    return choose_schedules(
+        options.schedule or (recipe.schedule if own else USUAL),
+        options.schedule_settings or (recipe.schedule_settings if own else ()),
         options.wd_schedule,
         options.wd_schedule_settings,
     )
+
+
+def _run(experiment: Experiment, options: Options) -> None:
+    recipe = experiment.recipes[options.model]
+    choice = choose_for(recipe, options.optimizer, options.lr, options.settings, options.compiled)
+    schedules = _schedules_for(recipe, options)
     require_weight_decay(choice, schedules)
+    rules = choose_rules(options.rules)
+    rules.groups(recipe.make_model(), choice)
+    dtype = options.dtype or recipe.dtype
     device = choose_device(options.device)
     make_reproducible(device, options.threads)
     data = experiment.load_data(options.data_choice, data_root(options.data_root), notice)
     configuration = Configuration(
         experiment=experiment.name,
+        model=options.model,
         optimizer=choice.name,
         data=data.name,
         lr=choice.lr,
         **schedules.configuration(),
-        epochs=options.epochs,
-        batch_size=options.batch_size,
+        epochs=options.epochs or recipe.epochs,
+        batch_size=options.batch_size or recipe.batch_size,
         seed=options.seed,
-        dtype=options.dtype,
+        dtype=dtype,
         options=choice.options,
+        rules=list(options.rules),
     )
     prepare(options.out)
-    data = data.to(device, DTYPES[options.dtype])
-    task = Task(configuration, experiment.make_model, choice, data, device, options.out)
+    data = data.to(device, DTYPES[dtype])
+    task = Task(
+        configuration,
+        recipe.make_model,
+        choice,
+        data,
+        device,
+        options.out,
+        recipe.regime,
+        rules,
+        recipe.prepare,
+    )
     record = execute(task, resume=options.resume, notice=notice)
     _report(record, options.out, drawn=options.curves)
 

@@ -12,15 +12,18 @@ from typing import Any
 class Configuration:
     """Everything that decides the numbers of a run on one machine with one number of threads.
 
+    * `model`: the network, and what belongs to it, by the name that the experiment gives it
     * `lr`, `schedule`: the learning rate and what it is multiplied with at each step
     * `wd_schedule`: what the weight decay is multiplied with at each step, None for nothing
     * `schedule_options`, `wd_schedule_options`: the arguments of both schedules that were set by name
-    * `dtype`: the data type of parameters and images
+    * `dtype`: the data type of parameters and images, or `mixed`
+    * `rules`: the rules that made the parameter groups, as texts; empty for one group of all
     * `options`: the optimizer's arguments that were set by name, without `lr`
     * `epochs`: passes over the training data; a fraction ends in the middle of one
     """
 
     experiment: str
+    model: str
     optimizer: str
     data: str
     lr: float
@@ -33,6 +36,7 @@ class Configuration:
     schedule_options: dict[str, Any] = field(default_factory=dict)
     wd_schedule: str | None = None
     wd_schedule_options: dict[str, Any] = field(default_factory=dict)
+    rules: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON writes them: tuples have become lists."""

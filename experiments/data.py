@@ -1,4 +1,4 @@
-"""Where the images come from: MNIST, or scikit-learn's digits where MNIST cannot be had.
+"""Where the images come from: MNIST, CIFAR-10, or scikit-learn's digits where MNIST cannot be had.
 
 A data set is four tensors that lie on the device from the first step to the last. MNIST is 220 MB
 in float32, so nothing is gained by loading it piece by piece, and no worker has to be waited for.
@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import http.client
 import os
+import pickle
 import shutil
 import socket
 import tempfile
@@ -37,9 +38,21 @@ MNIST_FILES = {
 }
 """The four files and the sha256 of their bytes after decompression."""
 
-# Mean and standard deviation of all training pixels on the scale from 0 to 1.
-MNIST_PIXELS = (0.1307, 0.3081)
-DIGITS_PIXELS = (0.3054, 0.3239)
+CIFAR_FOLDER = "cifar-10-batches-py"
+CIFAR_FILES = {
+    "data_batch_1": "54636561a3ce25bd3e19253c6b0d8538147b0ae398331ac4a2d86c6d987368cd",
+    "data_batch_2": "766b2cef9fbc745cf056b3152224f7cf77163b330ea9a15f9392beb8b89bc5a8",
+    "data_batch_3": "0f00d98ebfb30b3ec0ad19f9756dc2630b89003e10525f5e148445e82aa6a1f9",
+    "data_batch_4": "3f7bb240661948b8f4d53e36ec720d8306f5668bd0071dcb4e6c947f78e9682b",
+    "data_batch_5": "d91802434d8376bbaeeadf58a737e3a1b12ac839077e931237e0dcd43adcb154",
+    "test_batch": "f53d8d457504f7cff4ea9e021afcf0e0ad8e24a91f3fc42091b8adef61157831",
+}
+"""The six files, the test images last, and the sha256 of their bytes."""
+
+# Mean and standard deviation of all training pixels of each channel, on the scale from 0 to 1.
+MNIST_PIXELS = ((0.1307,), (0.3081,))
+DIGITS_PIXELS = ((0.3054,), (0.3239,))
+CIFAR_PIXELS = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 DIGITS_TRAIN = 1437
 """The first four fifths: the digits stand in their writers' order, so most of the rest are new."""
 
@@ -61,10 +74,11 @@ class DataNotFoundError(DataError):
 class Data:
     """Images and labels for training and for testing.
 
-    * `name`: `mnist` or `digits`, with `-held-out` at the end where the test images are training
+    * `name`: `mnist`, `digits` or `cifar`, with `-held-out` at the end where the test images are training
       images held back
     * `sha256`: checksum of the bytes that the tensors were made from
-    * `train_images`, `test_images`: float32, shape `[samples, 1, 28, 28]`, normalised
+    * `train_images`, `test_images`: float32, shape `[samples, 1, 28, 28]`, for CIFAR-10
+      `[samples, 3, 32, 32]`, normalised
     * `train_labels`, `test_labels`: int64, shape `[samples]`, 0 to 9
     """
 
@@ -147,6 +161,39 @@ def load_mnist(root: Path) -> Data:
     )
 
 
+def load_cifar(root: Path) -> Data:
+    """Load CIFAR-10 from `root`, after a download if files are missing.
+
+    The files are looked for under `root/cifar-10-batches-py`, torchvision's own layout. They are
+    pickles, and a pickle can run anything, so none is opened whose checksum is not the original's.
+
+    Raises `DataNotFoundError` if files are missing and cannot be downloaded, and `DataError` if one
+    is damaged or is not the original.
+    """
+    folder = root / CIFAR_FOLDER
+    if not all((folder / name).is_file() for name in CIFAR_FILES):
+        _download_cifar(root, folder)
+    contents = [_read_checked(folder / name, sha256) for name, sha256 in CIFAR_FILES.items()]
+    batches = [pickle.loads(content, encoding="latin1") for content in contents]
+    images = [_cifar_images(batch["data"]) for batch in batches]
+    labels = [torch.tensor(batch["labels"]) for batch in batches]
+    return Data(
+        "cifar",
+        _sha256(*contents),
+        torch.cat(images[:-1]),
+        torch.cat(labels[:-1]),
+        images[-1],
+        labels[-1],
+    )
+
+
+def _cifar_images(pixels: np.ndarray) -> Tensor:
+    """Return the images of one file, in the order in memory in which convolutions are fastest."""
+    images = torch.from_numpy(pixels).view(-1, 3, 32, 32)
+    images = images.contiguous(memory_format=torch.channels_last)
+    return _normalise(images / 255, CIFAR_PIXELS)
+
+
 def load_digits() -> Data:
     """Load the 1797 real handwritten digits of scikit-learn, 8x8 pixels, enlarged to 28x28."""
     from sklearn.datasets import load_digits as load
@@ -177,6 +224,11 @@ def _read(raw: Path, name: str) -> bytes:
     path = _find(raw, name)
     if path is None:
         raise DataNotFoundError(f"{raw / name}.gz does not exist")
+    return _read_checked(path, MNIST_FILES[name])
+
+
+def _read_checked(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file, decompressed if it is a `.gz`, after a look at their checksum."""
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
@@ -185,7 +237,7 @@ def _read(raw: Path, name: str) -> bytes:
         raise DataError(
             f"{path} cannot be read ({_one_line(error)}); delete it to download it anew"
         ) from None
-    if _sha256(content) != MNIST_FILES[name]:
+    if _sha256(content) != sha256:
         raise DataError(f"{path} has a wrong checksum; delete it to download it anew")
     return content
 
@@ -196,8 +248,8 @@ def _idx(content: bytes) -> Tensor:
     return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8)
 
 
-def _normalise(images: Tensor, pixels: tuple[float, float]) -> Tensor:
-    mean, standard_deviation = pixels
+def _normalise(images: Tensor, pixels: tuple[tuple[float, ...], tuple[float, ...]]) -> Tensor:
+    mean, standard_deviation = (torch.tensor(values).view(1, -1, 1, 1) for values in pixels)
     return (images - mean) / standard_deviation
 
 
@@ -227,6 +279,25 @@ def _download_mnist(root: Path, raw: Path) -> None:
         raise DataNotFoundError(
             f"MNIST is not in {root} and could not be downloaded ({_one_line(error)}); put the "
             f"four .gz files into {raw}, name a folder with --data-root, or use --data digits"
+        ) from None
+
+
+def _download_cifar(root: Path, folder: Path) -> None:
+    """Let torchvision download CIFAR-10 into a temporary folder, then move the files to their place."""
+    from torchvision.datasets import CIFAR10
+
+    try:
+        with tempfile.TemporaryDirectory() as temporary, _socket_timeout():
+            CIFAR10(temporary, train=True, download=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in CIFAR_FILES:
+                arriving = folder / f"{name}.part"
+                shutil.copyfile(Path(temporary) / CIFAR_FOLDER / name, arriving)
+                arriving.replace(folder / name)
+    except (RuntimeError, OSError, http.client.HTTPException) as error:
+        raise DataNotFoundError(
+            f"CIFAR-10 is not in {root} and could not be downloaded ({_one_line(error)}); put the "
+            f"six files into {folder}, or name a folder with --data-root"
         ) from None
 
 

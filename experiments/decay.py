@@ -138,8 +138,9 @@ from experiments.grids import Grid, save
 from experiments.line_charts import line_chart
 from experiments.mnist import MNIST
 from experiments.optimizers import OptionError
+from experiments.randomness import generator_for
 from experiments.records import write_atomically
-from experiments.training import Plan, batches, evaluate, generator_for
+from experiments.training import Plan, batches, evaluate
 from labml_nn_optim.decays import CautiousWeightDecay, L1WeightDecay
 from labml_nn_optim.optimizers.adam import Adam
 from labml_nn_optim.param_groups import param_groups
@@ -267,7 +268,7 @@ def train(setting: Setting, samples: Samples, steps: int) -> tuple[nn.Module, Ad
     learning rate falls to 0.
     """
     torch.manual_seed(setting.seed)
-    model = MNIST.make_model().to(samples.images.device)
+    model = MNIST.recipe.make_model().to(samples.images.device)
     decay = KINDS[setting.kind].make(setting.weight_decay)
     optimizer = Adam(param_groups(model, weight_decay=decay), lr=setting.lr)
     falling = LinearDecreasingSchedule(max_value=1, exclude_last=True)

@@ -145,9 +145,10 @@ from experiments.grids import Grid, save
 from experiments.line_charts import line_chart
 from experiments.mnist import MNIST
 from experiments.optimizers import OptionError, choose_optimizer
+from experiments.randomness import generator_for
 from experiments.records import write_atomically
 from experiments.runner import Run, Task
-from experiments.training import Plan, batches, evaluate, generator_for, subset_stride
+from experiments.training import Plan, batches, evaluate, subset_stride
 from labml_nn_optim.decays import WeightDecayToStart
 from labml_nn_optim.optimizers.adamw import AdamW
 from labml_nn_optim.param_groups import Biases, Glob, LayerDecay, Rule, RuleFamily, param_groups
@@ -293,15 +294,16 @@ def pretrain(source: Data, options: Options, device: torch.device) -> nn.Module:
     choice = choose_optimizer("adam", PRETRAINING_LR, ())
     configuration = Configuration(
         experiment="finetune",
+        model=MNIST.model,
         optimizer=choice.name,
         data=source.name,
         lr=choice.lr,
         schedule="linear",
         epochs=options.epochs,
-        batch_size=MNIST.batch_size,
+        batch_size=MNIST.recipe.batch_size,
         seed=0,
     )
-    run = Run(Task(configuration, MNIST.make_model, choice, source, device, options.out))
+    run = Run(Task(configuration, MNIST.recipe.make_model, choice, source, device, options.out))
     for _ in run.steps():
         pass
     return run.model
@@ -311,7 +313,7 @@ def start(variant: Variant, pretrained: nn.Module, seed: int) -> nn.Module:
     """Return a new network with a random head, on layers that are random or `pretrained`."""
     # Not the seed itself: the network that was pretrained with it began with the same head.
     torch.manual_seed(generator_for(seed, "start").initial_seed())
-    model = MNIST.make_model().to(next(pretrained.parameters()).device)
+    model = MNIST.recipe.make_model().to(next(pretrained.parameters()).device)
     if variant.pretrained:
         known = pretrained.state_dict()
         below = {name: value for name, value in known.items() if not name.startswith("output.")}

@@ -54,19 +54,26 @@ def count_option(name: str, default: int, help: str, minimum: int = 1) -> click.
     return click.Option([name], type=kind, default=default, show_default=True, help=help)
 
 
-def epochs_option(default: float, help: str, name: str = "--epochs") -> click.Option:
+def epochs_option(
+    default: float | None, help: str, name: str = "--epochs", shown: str | None = None
+) -> click.Option:
     """Return an option for a number of epochs."""
-    return positive_option(name, default, f"{help}; may be a fraction.")
+    return positive_option(name, default, f"{help}; may be a fraction.", shown)
 
 
-def positive_option(name: str, default: float, help: str) -> click.Option:
-    """Return an option for a finite number above 0."""
+def positive_option(
+    name: str, default: float | None, help: str, shown: str | None = None
+) -> click.Option:
+    """Return an option for a finite number above 0.
+
+    * `shown`: what the help shows in place of the default
+    """
     return click.Option(
         [name],
         type=click.FloatRange(min=0, min_open=True),
         callback=finite,
         default=default,
-        show_default=True,
+        show_default=shown or True,
         help=help,
     )
 
@@ -105,14 +112,19 @@ def out_option(folder: str, help: str) -> click.Option:
     )
 
 
-def schedule_options() -> tuple[click.Option, ...]:
-    """Return the options that name the schedules of learning rate and weight decay, and set them."""
+def schedule_options(
+    default: str | None = USUAL, shown: str | None = None
+) -> tuple[click.Option, ...]:
+    """Return the options that name the schedules of learning rate and weight decay, and set them.
+
+    * `shown`: what the help shows in place of the default
+    """
     names = ", ".join(SCHEDULES)
     return (
         click.Option(
             ["--schedule"],
-            default=USUAL,
-            show_default=True,
+            default=default,
+            show_default=shown or True,
             metavar="NAME",
             help=f"What the learning rate is multiplied with: {names}.",
         ),
@@ -135,14 +147,17 @@ def _settings_option(option: str, name: str) -> click.Option:
     )
 
 
-def dtype_option() -> click.Option:
-    """Return the option `--dtype`."""
+def dtype_option(default: str | None = "float32", shown: str | None = None) -> click.Option:
+    """Return the option `--dtype`.
+
+    * `shown`: what the help shows in place of the default
+    """
     return click.Option(
         ["--dtype"],
         type=click.Choice(list(DTYPES)),
-        default="float32",
-        show_default=True,
-        help="Data type of parameters and images.",
+        default=default,
+        show_default=shown or True,
+        help="Data type of parameters and images; mixed computes in bfloat16 where that is safe.",
     )
 
 
@@ -190,8 +205,10 @@ def _seeds(context: click.Context, parameter: click.Parameter, text: str) -> tup
     return seeds
 
 
-def finite(context: click.Context, parameter: click.Parameter, number: float) -> float:
+def finite(
+    context: click.Context, parameter: click.Parameter, number: float | None
+) -> float | None:
     """Reject the infinities and NaN, which `FloatRange` lets through."""
-    if not math.isfinite(number):
+    if number is not None and not math.isfinite(number):
         raise click.BadParameter(f"{number} is not finite.", context, parameter)
     return number

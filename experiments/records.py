@@ -54,6 +54,7 @@ SCHEMA = _fields(
         "configuration": _fields(
             {
                 "experiment": _TEXT,
+                "model": _TEXT,
                 "optimizer": _TEXT,
                 "data": _TEXT,
                 "lr": _AMOUNT,
@@ -66,6 +67,7 @@ SCHEMA = _fields(
                 "seed": _COUNT,
                 "dtype": _TEXT,
                 "options": {"type": "object"},
+                "rules": {"type": "array", "items": _TEXT},
             }
         ),
         "data": _fields(

@@ -7,6 +7,7 @@ checkpoints and signals. It gives back control after every step; what happens th
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import math
 import signal
@@ -27,9 +28,10 @@ from experiments.environment import describe_environment
 from experiments.optimizers import OptimizerChoice
 from experiments.progress import Progress
 from experiments.records import Record
+from experiments.rules import NO_RULES, Rules
 from experiments.schedules import make_schedulers
 from experiments.tracking import Log, TrackingError, tracking
-from experiments.training import DTYPES, History, Plan, subset_stride, train
+from experiments.training import DTYPES, PLAIN, History, Plan, Regime, subset_stride, train
 
 CHECKPOINT_SECONDS = 20.0
 """A kill loses at most the work of about so many seconds."""
@@ -44,6 +46,9 @@ class Task:
 
     * `make_model`: returns a new model; called after the seed is set
     * `out`: the folder for record, curves, checkpoints and logs
+    * `regime`: what the network is trained with; `mixed` follows from the configuration
+    * `rules`: make the parameter groups
+    * `prepare`: called with the new model and the data, to set parameters that depend on the data
     """
 
     configuration: Configuration
@@ -52,6 +57,9 @@ class Task:
     data: Data
     device: torch.device
     out: Path
+    regime: Regime = PLAIN
+    rules: Rules = NO_RULES
+    prepare: Callable[[nn.Module, Data], None] | None = None
 
 
 class StoppedError(Exception):
@@ -103,8 +111,11 @@ class Run:
             epochs=configuration.epochs,
             seed=configuration.seed,
         )
+        if task.prepare is not None:
+            task.prepare(self.model, data)
+        self.regime = dataclasses.replace(task.regime, mixed=configuration.dtype == "mixed")
         self.optimizer = task.choice.make(
-            self.model.parameters(), total_steps=self.plan.total_steps
+            task.rules.groups(self.model, task.choice), total_steps=self.plan.total_steps
         )
         self.schedulers = make_schedulers(self.optimizer, configuration, self.plan)
         self.history = History(task.device)
@@ -123,6 +134,7 @@ class Run:
             self.task.data,
             self.plan,
             self.history,
+            self.regime,
         )
 
     @property

@@ -445,7 +445,7 @@ def run(options: Options) -> None:
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
     case = (
-        HarnessCase(choice, MNIST.make_model, _mnist(device), device, _say)
+        HarnessCase(choice, MNIST.recipe.make_model, _mnist(device), device, _say)
         if options.harness
         else None
     )

@@ -81,6 +81,7 @@ class HarnessCase:
     def _configuration(self) -> Configuration:
         return Configuration(
             experiment="harness",
+            model="cnn",
             optimizer=self.choice.name,
             data=self.data.name,
             lr=self.choice.lr,

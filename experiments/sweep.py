@@ -254,12 +254,13 @@ class Sweep:
     def _configuration(self, data: str, lr: float, epochs: float, seed: int) -> Configuration:
         return Configuration(
             experiment=MNIST.name,
+            model=MNIST.model,
             optimizer=self.choice.name,
             data=data,
             lr=lr,
             **self.conditions.schedules.configuration(),
             epochs=epochs,
-            batch_size=MNIST.batch_size,
+            batch_size=MNIST.recipe.batch_size,
             seed=seed,
             dtype=self.conditions.dtype,
             options=self.choice.options,

@@ -130,7 +130,7 @@ def _search_options() -> Sequence[click.Option]:
             help="Learning rates that the search begins with, at least 3.",
         ),
         epochs_option(1.0, "Epochs of each run of the search", "--search-epochs"),
-        epochs_option(MNIST.epochs, "Epochs of the runs with the chosen rate"),
+        epochs_option(MNIST.recipe.epochs, "Epochs of the runs with the chosen rate"),
         seeds_option("Seeds of the runs with the chosen rate."),
         *schedule_options(),
         dtype_option(),

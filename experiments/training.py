@@ -38,8 +38,9 @@ one) from the beginning; a batch is one indexing operation.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -49,7 +50,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import get_total_norm
 
+from experiments.augmentation import AS_IT_IS, Augmentation, View, look
 from experiments.data import Data
+from experiments.randomness import generator_for
 from labml_nn_optim.schedulers.scheduler import Scheduler
 
 # Sixty points an epoch show all that a chart on a screen can show: three epochs make 180, and four
@@ -68,6 +71,40 @@ STEPS_PER_ESTIMATE = 10
 EVALUATION_BATCH = 250
 
 
+@dataclass(frozen=True)
+class Regime:
+    r"""## What else belongs to a network
+
+    A recipe is more than an optimizer. What a network is trained with is the same for every optimizer
+    that it is trained by.
+
+    * `label_smoothing`: $s$, the part of the target that is spread evenly over all classes: the true
+      one gets $1 - s + s / 10$ instead of 1. The loss on the test images is without it
+    * `augmentation`: how images are [changed at random](augmentation.py) before each look at them
+    * `views`: the looks at a test image whose logits are averaged when the whole test set is read; the
+      subset is looked at as it is
+    * `mixed`: whether the network computes in bfloat16 where torch's autocast holds that to be safe,
+      while parameters and state stay float32
+    """
+
+    label_smoothing: float = 0.0
+    augmentation: Augmentation | None = None
+    views: tuple[View, ...] = (AS_IT_IS,)
+    mixed: bool = False
+
+    def precision(self, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which the network computes."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.mixed)
+
+    def see(self, images: Tensor, view: View) -> Tensor:
+        """Return test images as `view` shows them."""
+        padding = self.augmentation.padding if self.augmentation else "reflect"
+        return images if view == AS_IT_IS else look(images, view, padding)
+
+
+PLAIN = Regime()
+
+
 def train(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -75,6 +112,7 @@ def train(
     data: Data,
     plan: Plan,
     history: History,
+    regime: Regime = PLAIN,
 ) -> Iterator[int]:
     r"""## The loop
 
@@ -82,9 +120,13 @@ def train(
     it is done. `model`, `optimizer` and `schedulers` are changed in place; what was measured is in
     `history`.
     """
-    for step, batch in batches(plan, history.step, data.train_labels.device):
+    device = data.train_labels.device
+    changes = Changes(regime.augmentation, plan, device)
+    for step, batch in batches(plan, history.step, device):
+        images = changes.apply(data.train_images, batch, step)
         if isinstance(optimizer, UsesCurvature) and plan.estimates_curvature(step):
-            estimate_curvature(model, optimizer, data.train_images[batch], plan.seed, step)
+            with regime.precision(device):
+                estimate_curvature(model, optimizer, images, plan.seed, step)
         # Gradients add up in PyTorch. Without this line every step would follow the sum of
         # all the gradients so far.
         optimizer.zero_grad()
@@ -92,8 +134,11 @@ def train(
         # by a softmax and returns the mean of $-\log p$ of the true digits: $\log 10 = 2.30$ for a
         # network that knows nothing, 0 for one that is right and sure. It is computed in float32
         # whatever the parameters are.
-        logits = model(data.train_images[batch]).float()
-        loss = functional.cross_entropy(logits, data.train_labels[batch])
+        with regime.precision(device):
+            logits = model(images).float()
+        loss = functional.cross_entropy(
+            logits, data.train_labels[batch], label_smoothing=regime.label_smoothing
+        )
         loss.backward()
         history.add_loss(loss)
         # The step itself. Every n-th is watched, and the others cost nothing extra.
@@ -104,7 +149,7 @@ def train(
             optimizer.step()
         advance(schedulers)
         if plan.checks(step):
-            check(model, data, history, step, whole=plan.evaluates(step))
+            check(model, data, history, step, regime, whole=plan.evaluates(step))
         history.step = step
         yield step
 
@@ -142,6 +187,26 @@ def batches(plan: Plan, done: int, device: torch.device) -> Iterator[tuple[int, 
         yield step, order[position * plan.batch_size : (position + 1) * plan.batch_size]
 
 
+class Changes:
+    """The random changes of the images, drawn anew for each epoch; none without an augmentation."""
+
+    def __init__(self, augmentation: Augmentation | None, plan: Plan, device: torch.device) -> None:
+        self.augmentation = augmentation
+        self.plan = plan
+        self.device = device
+        self.epoch: int | None = None
+
+    def apply(self, images: Tensor, batch: Tensor, step: int) -> Tensor:
+        """Return the images of a batch, changed if they are to be."""
+        if self.augmentation is None:
+            return images[batch]
+        epoch = (step - 1) // self.plan.steps_per_epoch
+        if epoch != self.epoch:
+            drawn = self.augmentation.draw(self.plan.samples, self.plan.seed, epoch)
+            self.epoch, self.drawn = epoch, drawn.to(self.device)
+        return self.augmentation.apply(images[batch], self.drawn[batch])
+
+
 def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
     """## The order of the images
 
@@ -154,16 +219,6 @@ def shuffled(samples: int, seed: int, epoch: int) -> Tensor:
     is known without the epochs before. It is drawn on the CPU, so that a GPU sees the same batches.
     """
     return torch.randperm(samples, generator=generator_for(seed, epoch))
-
-
-def generator_for(*place: int | str) -> torch.Generator:
-    """Return a generator of random numbers that belongs to one place in one run.
-
-    Python turns a text into a seed by a hash: neighbouring seeds and epochs have nothing in common,
-    and seed 0 in epoch 1 is not seed 1 in epoch 0.
-    """
-    text = " ".join(map(str, place))
-    return torch.Generator().manual_seed(random.Random(text).getrandbits(63))
 
 
 def measured_step(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, float]:
@@ -237,7 +292,9 @@ def estimate_curvature(
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def evaluate(
+    model: nn.Module, images: Tensor, labels: Tensor, regime: Regime = PLAIN
+) -> tuple[Tensor, Tensor]:
     """## Looking at the test images
 
     Return the loss of every image, and 1 where the largest logit is that of the true label, else
@@ -251,24 +308,40 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, 
     losses, correct = [], []
     parts = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
     for some_images, some_labels in parts:
-        logits = model(some_images).float()
+        with regime.precision(images.device):
+            looks = [model(regime.see(some_images, view)).float() for view in regime.views]
+        logits = torch.stack(looks).mean(dim=0)
         losses.append(functional.cross_entropy(logits, some_labels, reduction="none"))
         correct.append((logits.argmax(dim=1) == some_labels).float())
     model.train(was_training)
     return torch.cat(losses), torch.cat(correct)
 
 
-def check(model: nn.Module, data: Data, history: History, step: int, *, whole: bool) -> None:
+def check(
+    model: nn.Module,
+    data: Data,
+    history: History,
+    step: int,
+    regime: Regime = PLAIN,
+    *,
+    whole: bool,
+) -> None:
     """Write down loss and accuracy on the subset, and on the whole test set if `whole`."""
     stride = subset_stride(len(data.test_labels))
     if whole:
-        losses, correct = evaluate(model, data.test_images, data.test_labels)
+        losses, correct = evaluate(model, data.test_images, data.test_labels, regime)
         row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
         history.curves["test"].append(step, **row)
+    if whole and len(regime.views) == 1:
         # The subset is a part of what has just been seen.
         losses, correct = losses[::stride], correct[::stride]
     else:
-        losses, correct = evaluate(model, data.test_images[::stride], data.test_labels[::stride])
+        losses, correct = evaluate(
+            model,
+            data.test_images[::stride],
+            data.test_labels[::stride],
+            dataclasses.replace(regime, views=(AS_IT_IS,)),
+        )
     row = {"loss": losses.mean().item(), "accuracy": correct.mean().item()}
     history.curves["test_subset"].append(step, **row)
 
@@ -288,7 +361,14 @@ def subset_stride(samples: int) -> int:
 # precision. An update that is less than 0.2 % of a weight is then lost in rounding, which is what
 # [AdamFP16](../labml_nn_optim/optimizers/adam_fp16.py) is for. float16 is no choice here: its
 # gradients underflow unless the loss is scaled.
-DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+#
+# `--dtype mixed` leaves parameters, gradients and state in float32, and lets the network compute in
+# bfloat16 where torch's autocast does: in convolutions and matrix products.
+DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "mixed": torch.float32,
+}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from experiments.records import Record
 def make_configuration(**changes):
     configuration = Configuration(
         experiment="mnist",
+        model="cnn",
         optimizer="adam",
         data="mnist",
         lr=1e-3,

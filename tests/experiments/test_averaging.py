@@ -36,7 +36,7 @@ def make_run(small_data, tmp_path):
     def make(**changes):
         values = {"lr": 0.02, "schedule": "constant", "epochs": 3.0, "batch_size": 7, "seed": 4}
         choice = choose_optimizer("adam", 0.02, ())
-        configuration = Configuration("averaging", choice.name, "small", **values | changes)
+        configuration = Configuration("averaging", "cnn", choice.name, "small", **values | changes)
         return Run(Task(configuration, make_model, choice, small_data, CPU, tmp_path))
 
     return make

@@ -42,7 +42,7 @@ def test_images_are_those_of_torchvision(writable_root):
     ours = load_mnist(writable_root)
     # torchvision unpacks the files beside themselves, and ours then reads what it has unpacked.
     theirs = MNIST(writable_root, train=False, download=True)
-    mean, deviation = data.MNIST_PIXELS
+    (mean,), (deviation,) = data.MNIST_PIXELS
     expected = (theirs.data.unsqueeze(1) / 255 - mean) / deviation
     assert torch.equal(ours.test_images, expected)
     assert torch.equal(ours.test_labels, theirs.targets)

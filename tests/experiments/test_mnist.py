@@ -74,6 +74,7 @@ def test_a_run_leaves_a_record_and_the_curves_and_tells_where(mnist, tmp_path):
     assert record.optimizer == "radam"
     assert record.configuration == {
         "experiment": "mnist",
+        "model": "cnn",
         "optimizer": "radam",
         "data": "digits",
         "lr": 1e-3,
@@ -86,6 +87,7 @@ def test_a_run_leaves_a_record_and_the_curves_and_tells_where(mnist, tmp_path):
         "seed": 0,
         "dtype": "float32",
         "options": {},
+        "rules": [],
     }
     assert record.data["name"] == "digits"
     assert record.environment["threads"] == 1
@@ -289,7 +291,13 @@ def test_the_list_has_every_optimizer_with_its_summary(mnist):
 def test_the_help_shows_the_defaults(mnist):
     status, out, _ = mnist("--help")
     assert status == 0
-    for text in ("[default: adam]", "[default: 3;", "[default: 64;", "compile=True", "betas=0.9,"):
+    for text in (
+        "(adam, nadam for fast)",
+        "(3, 1 for fast)",
+        "(64, 128 for fast)",
+        "compile=True",
+        "betas=0.9,",
+    ):
         assert text in " ".join(out.split())
 
 

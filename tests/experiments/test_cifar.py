@@ -1,0 +1,91 @@
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments.cifar import CIFAR, FastModel, SmallModel, main, whiten
+from experiments.cli import run_command
+from experiments.data import CIFAR_FILES, CIFAR_FOLDER, DataError, load_cifar
+from experiments.records import load_all
+
+ROOT = Path(os.environ.get("LABML_NN_OPTIM_DATA", "data"))
+needs_cifar = pytest.mark.skipif(
+    not (ROOT / CIFAR_FOLDER).is_dir(), reason="LABML_NN_OPTIM_DATA holds no CIFAR-10"
+)
+
+
+@pytest.fixture(scope="module")
+def cifar():
+    return load_cifar(ROOT)
+
+
+def test_the_networks_have_the_parameters_that_their_tables_say():
+    assert sum(p.numel() for p in SmallModel().parameters()) == 464_842
+    names = [name for name, p in FastModel().named_parameters() if not p.requires_grad]
+    assert "whiten.weight" in names
+    for model in (SmallModel(), FastModel()):
+        assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+@needs_cifar
+def test_the_images_are_those_of_the_files_and_normalised(cifar):
+    assert cifar.train_images.shape == (50_000, 3, 32, 32)
+    assert cifar.test_images.shape == (10_000, 3, 32, 32)
+    assert torch.bincount(cifar.train_labels).tolist() == [5000] * 10
+    mean = cifar.train_images.double().mean(dim=(0, 2, 3))
+    assert mean.tolist() == pytest.approx([0, 0, 0], abs=1e-3)
+    deviation = cifar.train_images.double().std(dim=(0, 2, 3))
+    assert deviation.tolist() == pytest.approx([1, 1, 1], abs=1e-3)
+
+
+@needs_cifar
+def test_whitened_patches_have_variance_one_and_are_not_correlated(cifar):
+    model = FastModel()
+    whiten(model, cifar)
+    images = cifar.train_images[:5000]
+    outputs = torch.nn.functional.conv2d(images, model.whiten.weight[:12])
+    flat = outputs.transpose(0, 1).flatten(1).double()
+    moments = flat @ flat.T / flat.shape[1]
+    # What varies much has variance 1; the constant under the root holds the rest below it.
+    assert moments.diagonal()[0].item() == pytest.approx(1, abs=1e-3)
+    assert (moments - moments.diagonal().diag()).abs().max().item() < 1e-4
+
+
+def test_a_file_that_is_not_the_original_is_refused_before_it_is_unpickled(tmp_path):
+    folder = tmp_path / CIFAR_FOLDER
+    folder.mkdir()
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "sprung",))
+
+    for name in CIFAR_FILES:
+        (folder / name).write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(DataError, match="data_batch_1 has a wrong checksum"):
+        load_cifar(tmp_path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_missing_files_without_network_are_one_line_that_says_what_to_do(tmp_path, offline, capsys):
+    status = run_command(main, ["--data-root", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert status == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "CIFAR-10 is not in" in line
+    assert "--data-root" in line
+
+
+@needs_cifar
+def test_a_short_run_of_the_small_network_learns_and_leaves_a_record(tmp_path):
+    arguments = ["--optimizer", "adamw", "--lr", "0.01", "--epochs", "0.05", "--no-curves"]
+    status = run_command(main, [*arguments, "--data-root", str(ROOT), "--out", str(tmp_path)])
+    assert status == 0
+    (record,) = load_all(tmp_path)
+    assert record.configuration["model"] == "small"
+    assert record.final["test_accuracy"] > 0.13
+
+
+def test_what_a_network_is_trained_with_does_not_depend_on_the_optimizer():
+    assert [recipe.regime.label_smoothing for recipe in CIFAR.recipes.values()] == [0.0, 0.2]
+    assert len(CIFAR.recipes["fast"].regime.views) == 6
