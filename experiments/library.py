@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from experiments.training import DTYPES
+
 LIBRARY = "labml_nn_optim"
 BYTES_OF_FLOAT32 = 4
 
@@ -23,11 +25,11 @@ def state_numbers(
     are not counted.
 
     * `options`: arguments of the optimizer
-    * `dtype`: the data type of the parameter
+    * `dtype`: the data type of the run, a key of `DTYPES`
     """
     forget_changes()
     registry = importlib.import_module(f"{LIBRARY}.registry")
-    matrix = torch.nn.Parameter(torch.zeros(64, 64, dtype=getattr(torch, dtype)))
+    matrix = torch.nn.Parameter(torch.zeros(64, 64, dtype=DTYPES[dtype]))
     optimizer = registry.get_optimizer(name)([matrix], **_plain(options or {}))
     matrix.grad = torch.ones_like(matrix)
     optimizer.step()
