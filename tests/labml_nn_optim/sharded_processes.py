@@ -33,7 +33,7 @@ from labml_nn_optim import AdamW, Sophia, StableAdamW, WeightDecay, get_optimize
 from labml_nn_optim.decays.cautious import CautiousWeightDecay
 from labml_nn_optim.decays.l1 import L1WeightDecay
 from labml_nn_optim.decays.start import WeightDecayToStart
-from labml_nn_optim.param_groups import describe, param_groups
+from labml_nn_optim.param_groups import CompositeOptimizer, describe, param_groups
 from labml_nn_optim.schedulers import Scheduler
 from labml_nn_optim.schedules import LinearDecreasingSchedule
 from tests.labml_nn_optim.examples import NAMES, largest_difference, make, noisy_gradient
@@ -266,6 +266,23 @@ def same_steps_of_one(name: str, param: nn.Parameter) -> float:
     return largest_difference([whole(param)], [whole(plain)])
 
 
+def composite() -> float:
+    """Two optimizers in one go on from their own checkpoint."""
+
+    def parts(model: nn.Module) -> CompositeOptimizer:
+        first, *others = model.parameters()
+        return CompositeOptimizer([AdamW([first], lr=0.02), Sophia(others, lr=0.01)])
+
+    plain, spread = Model(), sharded(Model())
+    straight, before = parts(plain), parts(spread)
+    steps(straight, 1, 6)
+    steps(before, 1, 3)
+    resumed = parts(spread)
+    resumed.load_state_dict(before.state_dict())
+    steps(resumed, 4, 6)
+    return difference(spread, plain)
+
+
 def partial_gradient() -> float:
     """Each process has a term of the gradient, which is their sum."""
     param = placed((4, 6), [Replicate()])
@@ -326,6 +343,10 @@ def everything(folder: Path) -> dict[str, Any]:
         found[f"refuse {name}"] = refusal(lambda name=name: make(name, [flat]))
     grid = {"mesh_shape": (2, 1), "mesh_dim_names": ("rows", "columns")}
     found["grid"] = same_steps_of_one("adamw", placed((4, 6), [Shard(0), Shard(1)], **grid))
+    for name in WHOLE:
+        alone = placed((4, 6), [Replicate(), Shard(1)], **grid)
+        found[f"undivided {name}"] = same_steps_of_one(name, alone)
+    found["composite"] = composite()
     found["columns"] = same_steps_of_one("adamw", placed((4, 6), [Shard(1)]))
     found["replicated"] = same_steps_of_one("adamw", placed((24,), [Replicate()]))
     found["partial gradient"] = partial_gradient()

@@ -137,6 +137,17 @@ def test_a_rule_on_whole_tensors_runs_on_replicas(found: dict[str, Any], name: s
 
 
 @pytest.mark.parametrize("name", WHOLE)
+def test_a_rule_on_whole_tensors_runs_on_shards_over_one_process(
+    found: dict[str, Any], name: str
+) -> None:
+    assert found[f"undivided {name}"] == 0
+
+
+def test_a_composite_optimizer_goes_on_from_its_checkpoint(found: dict[str, Any]) -> None:
+    assert found["composite"] <= ROUNDING
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_rule_on_whole_tensors_refuses_shards_when_it_is_made(
     found: dict[str, Any], name: str
 ) -> None:
