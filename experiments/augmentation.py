@@ -7,7 +7,7 @@ chapter: "12.13"
 needs: [experiments/cifar, experiments/training]
 ---
 
-CIFAR-10 has 50,000 images, and a network that sees each of them thirty times begins to know them by
+CIFAR-10 has 50,000 images, and a network that sees each of them many times begins to know them by
 heart. So it does not get to see the same image twice: each time the image is moved by up to two
 pixels, up or down, left or right, and mirrored every other time. That makes 50 images of one.
 
@@ -111,12 +111,9 @@ def look(images: Tensor, view: View, padding: str) -> Tensor:
     Return all images as `view` shows them.
 
     A network is not quite sure of what it sees. Shown the mirrored image, it errs a little
-    differently, and the mean of its logits errs less. This costs one more pass for each view, at the
-    end only, and no training.
+    differently, and the mean of its logits errs less. This costs one more pass for each view whenever
+    the whole test set is read, and no training.
     """
-    shift = max(abs(view.down), abs(view.right))
-    if shift:
-        windows = windows_of(images, shift, padding)
-        images = windows[:, :, shift - view.down, shift - view.right]
-    images = images.flip(3) if view.mirrored else images
-    return images.contiguous(memory_format=torch.channels_last)
+    augmentation = Augmentation(max(abs(view.down), abs(view.right)), view.mirrored, padding)
+    changes = torch.tensor(view, dtype=torch.int64, device=images.device)
+    return augmentation.apply(images, changes.expand(len(images), -1))

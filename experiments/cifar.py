@@ -15,22 +15,23 @@ needs: [experiments/mnist, experiments/training, experiments/sweep]
 
 On MNIST thirteen optimizers of this course came out as one: the task is too easy to tell them apart.
 Here 32 x 32 pixels in colour show one of ten kinds of things, from airplane to truck, from any side
-and before any background. The network that reads 99.4 % of the digits would read some 70 % of these
-images, so there is room for differences.
+and before any background. After three passes over the images SGD reads 75.7 % of the test images and
+AdamW 79.8 %, the small network and the median of three seeds: here there is room for differences.
 
 ## Run it
 
 ```sh
 python -m experiments.cifar --optimizer adamw
-python -m experiments.cifar --optimizer sgd --lr 0.1 --set momentum=0.9 --epochs 10
+python -m experiments.cifar --optimizer sgd --lr 0.01 --set momentum=0.9 --epochs 10
 python -m experiments.cifar --model fast --device cuda
 ```
 
 The options are those of [the experiment on MNIST](mnist.py), the [loop](training.py) is the same, and so
-are the records. `--dtype mixed` lets the network compute in bfloat16: on processors that can multiply
-such numbers, a step takes about half as long.
+are the records. `--dtype mixed` lets the network compute in bfloat16. On an AMD EPYC that multiplies
+such numbers, forward and backward pass of 128 images take 80 milliseconds instead of 150 on one thread,
+52 instead of 83 on two.
 
-The data set has no licence of its own. It is downloaded from its author's page if it is not there,
+The authors state no licence for the data set. It is downloaded from its author's page if it is not there,
 and cited as the report above.
 """
 
@@ -104,8 +105,9 @@ class SmallModel(nn.Module):
     The 464,842 parameters are hardly more than those of the network for MNIST, but they are used
     differently: nearly all of them in convolutions, which are computed at many places of the image.
 
-    What costs a CPU its time is the first layer's large images, not the multiplications. So the first
-    convolution looks at every second pixel only, and the wide layers see images of 8 x 8.
+    What costs a CPU its time is large images, more than multiplications. A network whose first two
+    convolutions saw all 32 x 32 pixels, with 1.25 times the multiplications, took 1.6 times as long. So the
+    first convolution looks at every second pixel only.
     """
 
     def __init__(self) -> None:
@@ -177,8 +179,8 @@ class FastModel(nn.Module):
     from 5000 training images and never trained; only its bias is, for the first three epochs in the
     speed runs, here for the whole run.
 
-    **Convolutions that begin as the identity.** Half of the filters, or as many as there are inputs, begin
-    by passing one channel on, so the signal and the gradient arrive from the first step.
+    **Convolutions that begin as the identity.** The first filters of a convolution, as many as it has
+    inputs, begin by passing one channel on, so the signal and the gradient arrive from the first step.
 
     [1] Keller Jordan, *94% on CIFAR-10 in 3.29 Seconds on a Single GPU*, 2024, arXiv:2404.00498.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from experiments.configuration import Configuration
 from experiments.curves import save_curves
 from experiments.data import Data, DataError, data_root
 from experiments.environment import DeviceError, choose_device, make_reproducible
-from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer
+from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer, sets
 from experiments.options import (
     data_option,
     data_root_option,
@@ -57,6 +57,12 @@ class Recipe:
     schedule: str = USUAL
     schedule_settings: tuple[str, ...] = ()
     dtype: str = "float32"
+
+    def with_optimizer(self, name: str | None) -> Recipe:
+        """Return the recipe with the optimizer of that name; None leaves it as it is."""
+        if name in (None, self.optimizer):
+            return self
+        return replace(self, optimizer=name, lr=None, schedule=USUAL, schedule_settings=())
 
 
 @dataclass(frozen=True)
@@ -238,32 +244,28 @@ def _of_recipes(experiment: Experiment, name: str) -> str:
     return ", ".join([str(usual), *others])
 
 
-def choose_for(
-    recipe: Recipe, optimizer: str | None, lr: float | None, settings: Sequence[str], compiled: bool
-) -> OptimizerChoice:
-    """Return the optimizer that is named, or that of the recipe with the recipe's rate."""
-    if optimizer in (None, recipe.optimizer) and lr is None:
-        lr = None if any(setting.startswith("lr=") for setting in settings) else recipe.lr
-    return choose_optimizer(optimizer or recipe.optimizer, lr, settings, compiled=compiled)
+def _choose_optimizer(recipe: Recipe, options: Options) -> OptimizerChoice:
+    lr = recipe.lr if options.lr is None and not sets("lr", options.settings) else options.lr
+    return choose_optimizer(recipe.optimizer, lr, options.settings, compiled=options.compiled)
 
 
-def _schedules_for(recipe: Recipe, options: Options) -> Schedules:
-    own = options.optimizer in (None, recipe.optimizer) and options.schedule is None
+def _choose_schedules(recipe: Recipe, options: Options) -> Schedules:
+    named, settings = options.schedule, options.schedule_settings
     return choose_schedules(
-        options.schedule or (recipe.schedule if own else USUAL),
-        options.schedule_settings or (recipe.schedule_settings if own else ()),
+        named or recipe.schedule,
+        settings if named else settings or recipe.schedule_settings,
         options.wd_schedule,
         options.wd_schedule_settings,
     )
 
 
 def _run(experiment: Experiment, options: Options) -> None:
-    recipe = experiment.recipes[options.model]
-    choice = choose_for(recipe, options.optimizer, options.lr, options.settings, options.compiled)
-    schedules = _schedules_for(recipe, options)
+    recipe = experiment.recipes[options.model].with_optimizer(options.optimizer)
+    choice = _choose_optimizer(recipe, options)
+    schedules = _choose_schedules(recipe, options)
     require_weight_decay(choice, schedules)
     rules = choose_rules(options.rules)
-    rules.groups(recipe.make_model(), choice)
+    rules.check(recipe.make_model, choice)
     dtype = options.dtype or recipe.dtype
     device = choose_device(options.device)
     make_reproducible(device, options.threads)

@@ -16,7 +16,7 @@ import shutil
 import socket
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -261,43 +261,50 @@ def _sha256(*contents: bytes) -> str:
 
 
 def _download_mnist(root: Path, raw: Path) -> None:
-    """Let torchvision download MNIST into a temporary folder, then move the files to their place.
-
-    A download that breaks off leaves nothing behind.
-    """
     from torchvision.datasets import MNIST
 
-    try:
-        with tempfile.TemporaryDirectory() as folder, _socket_timeout():
-            MNIST(folder, train=True, download=True)
-            raw.mkdir(parents=True, exist_ok=True)
-            for name in MNIST_FILES:
-                arriving = raw / f"{name}.gz.part"
-                shutil.copyfile(Path(folder) / "MNIST" / "raw" / f"{name}.gz", arriving)
-                arriving.replace(raw / f"{name}.gz")
-    except (RuntimeError, OSError, http.client.HTTPException) as error:
-        raise DataNotFoundError(
-            f"MNIST is not in {root} and could not be downloaded ({_one_line(error)}); put the "
-            f"four .gz files into {raw}, name a folder with --data-root, or use --data digits"
-        ) from None
+    names = {f"MNIST/raw/{name}.gz": f"{name}.gz" for name in MNIST_FILES}
+    advice = (
+        f"put the four .gz files into {raw}, name a folder with --data-root, or use --data digits"
+    )
+    _download(MNIST, "MNIST", root, raw, names, advice)
 
 
 def _download_cifar(root: Path, folder: Path) -> None:
-    """Let torchvision download CIFAR-10 into a temporary folder, then move the files to their place."""
     from torchvision.datasets import CIFAR10
 
+    names = {f"{CIFAR_FOLDER}/{name}": name for name in CIFAR_FILES}
+    advice = f"put the six files into {folder}, or name a folder with --data-root"
+    _download(CIFAR10, "CIFAR-10", root, folder, names, advice)
+
+
+def _download(
+    source: Callable[..., object],
+    title: str,
+    root: Path,
+    folder: Path,
+    names: Mapping[str, str],
+    advice: str,
+) -> None:
+    """Let torchvision download a data set into a temporary folder, then move the files to `folder`.
+
+    A download that breaks off leaves nothing behind.
+
+    * `source`: torchvision's data set
+    * `names`: where torchvision puts each file, and what it is called in `folder`
+    * `advice`: what to do without a network, the end of the error's message
+    """
     try:
         with tempfile.TemporaryDirectory() as temporary, _socket_timeout():
-            CIFAR10(temporary, train=True, download=True)
+            source(temporary, train=True, download=True)
             folder.mkdir(parents=True, exist_ok=True)
-            for name in CIFAR_FILES:
+            for place, name in names.items():
                 arriving = folder / f"{name}.part"
-                shutil.copyfile(Path(temporary) / CIFAR_FOLDER / name, arriving)
+                shutil.copyfile(Path(temporary) / place, arriving)
                 arriving.replace(folder / name)
     except (RuntimeError, OSError, http.client.HTTPException) as error:
         raise DataNotFoundError(
-            f"CIFAR-10 is not in {root} and could not be downloaded ({_one_line(error)}); put the "
-            f"six files into {folder}, or name a folder with --data-root"
+            f"{title} is not in {root} and could not be downloaded ({_one_line(error)}); {advice}"
         ) from None
 
 

@@ -18,7 +18,7 @@ Every optimizer of this course is run here, under the same conditions: at a lear
 and 2. The records of these runs lie in `experiments/results/mnist`, those of the searches in its
 folder `sweep`, and everything that this page and the pages of the optimizers draw is drawn from
 them. What differs for a few of them, a schedule of their own or another data type, stands behind
-their names.
+their names in the [table of all results](../docs_src/experiments/results.md).
 
 Before you read a difference into two rows, look at their ranges. The test set has 10,000 images, so
 0.01 % is one image, and three runs that differ in nothing but the seed already differ by several:
@@ -30,7 +30,7 @@ nothing.
 
 - **Thirteen of the 24 are one.** Their medians lie between 99.31 and 99.43 %. Adam's is 99.41 and
   AdamW's 99.36 %, and what AdamW does differently hardly moves a weight in a run this short. Who
-  ranks these thirteen by the table ranks seeds.
+  ranks these thirteen ranks seeds.
 - **Further down there are reasons.** SGD with momentum has 99.09 %, and its worst seed lost its start.
   [Adagrad](../labml_nn_optim/optimizers/adagrad.py) has 98.46 %: it keeps the gradients of a bad
   first step to the end. [Rprop](../labml_nn_optim/optimizers/rprop.py) fails, as it must with

@@ -99,6 +99,11 @@ def argument_names(kind: type) -> list[str]:
     return names
 
 
+def sets(name: str, settings: Sequence[str]) -> bool:
+    """Return whether one of the `name=value` strings sets that argument."""
+    return any(setting.partition("=")[0].strip() == name for setting in settings)
+
+
 def parse_settings(
     settings: Sequence[str],
     allowed: Sequence[str],

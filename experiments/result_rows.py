@@ -103,7 +103,7 @@ def exceptions(run: Record, other: Record) -> dict[str, Any]:
 
 
 def _conditions(run: Record) -> tuple[tuple[str, Any], ...]:
-    return tuple((key, run.configuration.get(key)) for key in EXCEPTIONS)
+    return tuple((key, run.configuration[key]) for key in EXCEPTIONS)
 
 
 def steps_to(run: Record, target: float) -> float:

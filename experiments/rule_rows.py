@@ -85,4 +85,4 @@ def _key(run: Record, but: Sequence[str]) -> str:
 
 
 def _rules(run: Record) -> list[str]:
-    return list(run.configuration.get("rules", ()))
+    return list(run.configuration["rules"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,11 @@ class Rules:
             return param_groups(model, rules, lr=choice.lr, weight_decay=decay)
         except (TypeError, ValueError) as error:
             raise OptionError(f"--rule: {' '.join(str(error).split())}") from None
+
+    def check(self, make_model: Callable[[], nn.Module], choice: OptimizerChoice) -> None:
+        """Raise `OptionError`, as `groups` does, before anything runs; without rules no model is made."""
+        if self.texts:
+            self.groups(make_model(), choice)
 
 
 NO_RULES = Rules()

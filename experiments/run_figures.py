@@ -28,6 +28,7 @@ from experiments.curves import (
     learning_curves,
     to_page_svg,
 )
+from experiments.data import HELD_OUT
 from experiments.records import Record
 from experiments.schedules import schedule_words, setting_text
 from experiments.sensitivity import (
@@ -53,9 +54,6 @@ RULE = (
     *("schedule", "schedule_options", "wd_schedule", "wd_schedule_options"),
 )
 COMPARABLE = ("data", "model", "epochs", "batch_size")
-HELD_OUT = "-held-out"
-"""What is added to the name of data of which a part was held back from training."""
-
 DATA_NAMES = EXPERIMENTS | {"digits": "the 8x8 digits"}
 
 
@@ -161,7 +159,7 @@ def _alike(one: Record, other: Record) -> bool:
 
 
 def _settings_of(run: Record, keys: Sequence[str]) -> dict[str, Any]:
-    return {key: run.configuration.get(key) for key in keys}
+    return {key: run.configuration[key] for key in keys}
 
 
 def _learning_curves(runs: Sequence[Record], subject: Subject) -> Markup:
@@ -296,10 +294,9 @@ def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     settings, environment = run.configuration, run.environment
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
     threads = thread_count(environment)
-    network = f"network {settings['model']}, " if "model" in settings else ""
     return (
-        f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, {network}"
-        f"{settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
+        f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
+        f"network {settings['model']}, {settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )
 

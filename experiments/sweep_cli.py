@@ -13,7 +13,7 @@ import click
 from experiments.cli import notice, prepare
 from experiments.data import data_root
 from experiments.mnist import MNIST
-from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer
+from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer, sets
 from experiments.options import (
     data_option,
     data_root_option,
@@ -168,7 +168,7 @@ def _choose(
     A name or a setting that is wrong raises `OptionError`. A file that is broken, perhaps only
     while it is being edited, does not keep the others from running.
     """
-    if any(setting.partition("=")[0].strip() == "lr" for setting in settings):
+    if sets("lr", settings):
         raise OptionError("--set lr: the sweep searches for lr; give the rates with --lrs")
     choices, problems = [], []
     for name in names:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiments import committed
 from experiments.data import MNIST_FILES, ROOT_VARIABLE, Data
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,15 @@ def mnist_root():
         if all((raw / f"{name}.gz").is_file() for name in MNIST_FILES):
             return Path(candidate)
     pytest.skip(f"MNIST is not at hand; set {ROOT_VARIABLE}")
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """The folder of the committed records of MNIST, which starts empty beside that of CIFAR-10."""
+    folder = tmp_path / "results" / "mnist"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(committed, "RESULTS", folder.parent)
+    return folder
 
 
 @pytest.fixture

@@ -5,22 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 import labml_nn_optim
-from experiments import committed, library, pages
+from experiments import library, pages
 from experiments.records import save
 from tests.experiments.examples import make_record
 
 
 def chapter(module, text=""):
     return SimpleNamespace(module=module, text=text)
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """The folder of the committed records of MNIST, which starts empty."""
-    folder = tmp_path / "results" / "mnist"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(committed, "RESULTS", folder.parent)
-    return folder
 
 
 def figures(module):

@@ -8,15 +8,6 @@ from labml_nn_optim import optimizer_names
 from tests.experiments.examples import make_cifar_record, make_record
 
 
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """The folder of the committed records of MNIST, which starts empty."""
-    folder = tmp_path / "mnist"
-    folder.mkdir()
-    monkeypatch.setattr(committed, "RESULTS", tmp_path)
-    return folder
-
-
 def search(losses, seed=0, **changes):
     """The runs of a search: losses by learning rate, None for a run that diverged."""
     changes = {"epochs": 1.0, "data": "mnist-held-out", "seed": seed} | changes

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from experiments import committed, pages, rate_panels, results_page, rule_rows
+from experiments import pages, rate_panels, results_page, rule_rows
 from experiments.records import save
 from experiments.result_rows import Row
 from labml_nn_optim import optimizer_names
@@ -15,15 +15,6 @@ from tests.experiments.examples import make_cifar_record, make_record
 from tests.experiments.test_result_rows import search
 
 MOST_COMPRESSED_BYTES = 60_000
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """The folder of the committed records of MNIST, which starts empty beside that of CIFAR-10."""
-    folder = tmp_path / "results" / "mnist"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(committed, "RESULTS", folder.parent)
-    return folder
 
 
 def figures():

@@ -11,15 +11,6 @@ from tests.experiments.examples import make_cifar_record, make_record
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    """The folder of the committed records of MNIST, which starts empty beside that of CIFAR-10."""
-    folder = tmp_path / "results" / "mnist"
-    folder.mkdir(parents=True)
-    monkeypatch.setattr(committed, "RESULTS", folder.parent)
-    return folder
-
-
 def save_search(folder, optimizer, losses, **changes):
     """Save the runs of a search: losses by learning rate, None for a run that diverged."""
     for lr, loss in losses.items():
