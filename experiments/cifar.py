@@ -45,8 +45,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.augmentation import Augmentation, View
-from experiments.cli import Experiment, Recipe, experiment_command, run_command
+from experiments.cli import experiment_command, run_command
 from experiments.data import HELD_OUT, Data, load_cifar
+from experiments.experiment import Experiment, Recipe
 from experiments.runner import Notice
 from experiments.training import Regime
 

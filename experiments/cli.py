@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from torch import nn
 from tqdm import tqdm
 
-from experiments.configuration import Configuration
 from experiments.curves import save_curves
-from experiments.data import Data, DataError, data_root
+from experiments.data import DataError, data_root
 from experiments.environment import DeviceError, choose_device, make_reproducible
+from experiments.experiment import Experiment, Recipe
 from experiments.optimizers import OptimizerChoice, OptionError, choose_optimizer, sets
 from experiments.options import (
     data_option,
@@ -31,63 +30,9 @@ from experiments.options import (
 from experiments.records import Record, RecordError
 from experiments.records import save as save_record
 from experiments.rules import choose_rules
-from experiments.runner import Notice, StoppedError, Task, execute
-from experiments.schedules import USUAL, Schedules, choose_schedules, require_weight_decay
-from experiments.training import DTYPES, PLAIN, Regime
+from experiments.runner import StoppedError, execute
+from experiments.schedules import Schedules, choose_schedules, require_weight_decay
 from labml_nn_optim.registry import optimizer_names, summary
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A network, and what it is trained with unless the command line says otherwise.
-
-    * `make_model`: returns a new network
-    * `prepare`: sets parameters of a new network that depend on the data
-    * `optimizer`, `lr`, `schedule`, `schedule_settings`: hold together; whoever names another optimizer
-      gets that one's own rate and the usual schedule
-    """
-
-    make_model: Callable[[], nn.Module]
-    epochs: float
-    batch_size: int
-    regime: Regime = PLAIN
-    prepare: Callable[[nn.Module, Data], None] | None = None
-    optimizer: str = "adam"
-    lr: float | None = None
-    schedule: str = USUAL
-    schedule_settings: tuple[str, ...] = ()
-    dtype: str = "float32"
-
-    def with_optimizer(self, name: str | None) -> Recipe:
-        """Return the recipe with the optimizer of that name; None leaves it as it is."""
-        if name in (None, self.optimizer):
-            return self
-        return replace(self, optimizer=name, lr=None, schedule=USUAL, schedule_settings=())
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """What one experiment has that the others have not.
-
-    * `recipes`: what `--model` takes, the default first
-    * `load_data(choice, root, notice)`: returns the data that `--data` chooses
-    * `data_choices`: what `--data` takes, the default first
-    """
-
-    name: str
-    recipes: Mapping[str, Recipe]
-    load_data: Callable[[str, Path, Notice], Data]
-    data_choices: tuple[str, ...]
-
-    @property
-    def model(self) -> str:
-        """The name of the network that is trained if none is named."""
-        return next(iter(self.recipes))
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe of that network."""
-        return self.recipes[self.model]
 
 
 @dataclass(frozen=True)
@@ -266,37 +211,22 @@ def _run(experiment: Experiment, options: Options) -> None:
     require_weight_decay(choice, schedules)
     rules = choose_rules(options.rules)
     rules.check(recipe.make_model, choice)
-    dtype = options.dtype or recipe.dtype
     device = choose_device(options.device)
     make_reproducible(device, options.threads)
     data = experiment.load_data(options.data_choice, data_root(options.data_root), notice)
-    configuration = Configuration(
-        experiment=experiment.name,
-        model=options.model,
-        optimizer=choice.name,
+    configuration = experiment.configure(
+        options.model,
+        choice,
+        schedules,
+        rules,
         data=data.name,
-        lr=choice.lr,
-        **schedules.configuration(),
-        epochs=options.epochs or recipe.epochs,
-        batch_size=options.batch_size or recipe.batch_size,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
         seed=options.seed,
-        dtype=dtype,
-        options=choice.options,
-        rules=list(options.rules),
+        dtype=options.dtype,
     )
     prepare(options.out)
-    data = data.to(device, DTYPES[dtype])
-    task = Task(
-        configuration,
-        recipe.make_model,
-        choice,
-        data,
-        device,
-        options.out,
-        recipe.regime,
-        rules,
-        recipe.prepare,
-    )
+    task = experiment.task(configuration, data, device, options.out)
     record = execute(task, resume=options.resume, notice=notice)
     _report(record, options.out, drawn=options.curves)
 

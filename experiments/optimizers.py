@@ -7,7 +7,7 @@ import difflib
 import inspect
 import math
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,11 @@ def choose_optimizer(
     choice = OptimizerChoice(kind.__module__.rpartition(".")[2], kind, rate, options)
     choice.make([nn.Parameter(torch.zeros(2, 2))])
     return choice
+
+
+def optimizer_choice(name: str, lr: float, options: Mapping[str, Any]) -> OptimizerChoice:
+    """Return the optimizer of a configuration, whose arguments have been checked before."""
+    return OptimizerChoice(name, get_optimizer(name), lr, dict(options))
 
 
 def argument_names(kind: type) -> list[str]:
