@@ -11,12 +11,13 @@ import dataclasses
 import datetime
 import math
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -76,7 +77,8 @@ class StoppedError(Exception):
 class StopSignal:
     """Turns the first Ctrl-C or SIGTERM into a wish that is granted after the current step.
 
-    A second one acts at once.
+    A second one acts at once. Outside the main thread, where Python gives no signals, it waits for
+    none.
     """
 
     def __init__(self) -> None:
@@ -84,8 +86,9 @@ class StopSignal:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignal:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._receive)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -209,8 +212,24 @@ class Run:
         )
 
 
-def execute(task: Task, *, resume: bool, notice: Notice) -> Record:
+class Watcher(Protocol):
+    """Is told what happens in a run."""
+
+    def step(self, step: int) -> None:
+        """Hear that a step is done."""
+
+    def show(self, step: int, table: str, row: Mapping[str, float]) -> None:
+        """Hear of a new row of one of the history's tables."""
+
+
+Watch = Callable[[Run, Notice], contextlib.AbstractContextManager[Watcher]]
+"""Returns who is told of a run, as a context that lasts as long as the run."""
+
+
+def execute(task: Task, *, resume: bool, notice: Notice, watch: Watch | None = None) -> Record:
     """Train, and return the record.
+
+    * `watch`: a bar on the terminal and labml's log if not given
 
     Raises `StoppedError` on Ctrl-C and SIGTERM, once a checkpoint is written.
     """
@@ -219,25 +238,20 @@ def execute(task: Task, *, resume: bool, notice: Notice) -> Record:
         run.resume(notice)
     elif steps := run.checkpoints.steps():
         notice(f"starting anew; --resume would have gone on after step {steps[0]}")
-    with (
-        StopSignal() as stop,
-        _log_with_labml(task, notice) as log,
-        Progress(run.plan, task.configuration.optimizer, run.history.step) as progress,
-    ):
-        _train(run, stop, log, progress, fresh=not resume)
+    with StopSignal() as stop, (watch or _shown_and_logged)(run, notice) as watcher:
+        _train(run, stop, watcher, fresh=not resume)
     _warn_of_divergence(run.history, notice)
     return run.record()
 
 
-def _train(run: Run, stop: StopSignal, log: Log, progress: Progress, *, fresh: bool) -> None:
+def _train(run: Run, stop: StopSignal, watcher: Watcher, *, fresh: bool) -> None:
     """Run the loop, and after every step do what is due."""
     saved = time.perf_counter()
     for step in run.steps():
-        progress.step(step)
+        watcher.step(step)
         for name, table in run.history.curves.items():
             if row := table.at(step):
-                log(step, name, row)
-                progress.show(name, row)
+                watcher.show(step, name, row)
         due = time.perf_counter() - saved > CHECKPOINT_SECONDS
         if due or run.plan.evaluates(step) or stop.received is not None:
             if fresh:
@@ -247,6 +261,28 @@ def _train(run: Run, stop: StopSignal, log: Log, progress: Progress, *, fresh: b
             saved = time.perf_counter()
             if stop.received is not None and step < run.plan.total_steps:
                 raise StoppedError(stop.received, step, checkpoint)
+
+
+@dataclass(frozen=True)
+class _ShownAndLogged:
+    """Shows a run on the terminal and logs it with labml."""
+
+    progress: Progress
+    log: Log
+
+    def step(self, step: int) -> None:
+        self.progress.step(step)
+
+    def show(self, step: int, table: str, row: Mapping[str, float]) -> None:
+        self.log(step, table, row)
+        self.progress.show(table, row)
+
+
+@contextlib.contextmanager
+def _shown_and_logged(run: Run, notice: Notice) -> Iterator[Watcher]:
+    name, done = run.task.configuration.optimizer, run.history.step
+    with _log_with_labml(run.task, notice) as log, Progress(run.plan, name, done) as progress:
+        yield _ShownAndLogged(progress, log)
 
 
 @contextlib.contextmanager
