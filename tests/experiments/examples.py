@@ -31,6 +31,7 @@ def make_record(points=5, checks=100, value=0.25, **changes):
         experiment="mnist",
         optimizer=configuration.optimizer,
         configuration=configuration.to_dict(),
+        code=dict.fromkeys(("optimizer", "schedule", "model"), "0" * 10),
         data={
             "name": "mnist",
             "sha256": "0" * 64,
