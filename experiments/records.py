@@ -46,7 +46,6 @@ def _fields(properties: Mapping[str, Any]) -> dict[str, Any]:
 _TEXT = {"type": "string", "minLength": 1}
 _COUNT = {"type": "integer", "minimum": 0}
 _AMOUNT = {"type": "number", "minimum": 0}
-_VERSION = {"type": "string", "pattern": "^[0-9a-f]{10}$"}
 
 SCHEMA = _fields(
     {
@@ -71,7 +70,6 @@ SCHEMA = _fields(
                 "rules": {"type": "array", "items": _TEXT},
             }
         ),
-        "code": _fields({"optimizer": _VERSION, "schedule": _VERSION, "model": _VERSION}),
         "data": _fields(
             {
                 "name": _TEXT,
@@ -125,7 +123,6 @@ class Record:
     """One run.
 
     * `configuration`: everything that decides the numbers, see `experiments.configuration`
-    * `code`: which `optimizer`, `schedule` and `model` made it, see `experiments.code_versions`
     * `data`: name, checksum and sizes of the data
     * `environment`: versions and hardware
     * `curves`: tables of columns over the column `step`: `train` (mean `loss` since the row before,
@@ -139,7 +136,6 @@ class Record:
     experiment: str
     optimizer: str
     configuration: dict[str, Any]
-    code: dict[str, str]
     data: dict[str, Any]
     environment: dict[str, Any]
     curves: Mapping[str, Mapping[str, Sequence[float | None]]]
@@ -192,7 +188,7 @@ def load(path: Path) -> Record:
     try:
         text = path.read_text(encoding="utf-8")
         fields = json.loads(text, parse_constant=_reject_constant)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _fail(path, f"is no JSON: {error}")
     _check(fields, path)
     return Record(**fields, path=path)
@@ -210,7 +206,19 @@ def rounded(value: float) -> float:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that a reader sees either as it was before or complete."""
+    """Write a file that a reader sees either as it was before or complete.
+
+    Raises `OSError` that names the file.
+    """
+    try:
+        _write_beside(path, content)
+    except OSError as error:
+        # A write that fails names no file, and a temporary one that cannot be made names itself.
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write_beside(path: Path, content: bytes) -> None:
+    """Write a temporary file, and give it the name `path` once it is whole."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

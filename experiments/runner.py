@@ -23,7 +23,6 @@ import torch
 from torch import nn
 
 from experiments.checkpoints import Checkpoints
-from experiments.code_versions import code_versions
 from experiments.configuration import Configuration
 from experiments.data import Data
 from experiments.environment import describe_environment
@@ -32,7 +31,7 @@ from experiments.progress import Progress
 from experiments.records import Record
 from experiments.rules import NO_RULES, Rules
 from experiments.schedules import make_schedulers
-from experiments.tracking import Log, TrackingError, tracking
+from experiments.tracking import Log, tracking
 from experiments.training import DTYPES, PLAIN, History, Plan, Regime, subset_stride, train
 
 CHECKPOINT_SECONDS = 20.0
@@ -65,13 +64,16 @@ class Task:
 
 
 class StoppedError(Exception):
-    """The run was asked to stop and has left a checkpoint.
+    """The run was asked to stop.
 
     * `signal`: the number of the signal that asked
+    * `step`: the last step that was done
+    * `checkpoint`: the newest there is; it is of an earlier step if none could be written now
     """
 
-    def __init__(self, signal: int, step: int, checkpoint: Path) -> None:
-        super().__init__(f"stopped after step {step}; the checkpoint is {checkpoint}")
+    def __init__(self, signal: int, step: int, checkpoint: Path | None) -> None:
+        left = f"the checkpoint is {checkpoint}" if checkpoint else "there is no checkpoint"
+        super().__init__(f"stopped after step {step}; {left}")
         self.signal = signal
 
 
@@ -124,7 +126,6 @@ class Run:
         self.schedulers = make_schedulers(self.optimizer, configuration, self.plan)
         self.history = History(task.device)
         self.checkpoints = Checkpoints(task.out / configuration.name, configuration.name)
-        self.code = code_versions(configuration, task)
         self.environment = describe_environment(task.device)
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.seconds_before = 0.0
@@ -147,7 +148,7 @@ class Run:
         """Seconds of work, over all the processes that did it."""
         return self.seconds_before + time.perf_counter() - self.clock
 
-    def save_checkpoint(self) -> Path:
+    def save_checkpoint(self) -> None:
         """Write down everything that the next step depends on."""
         state = {
             "history": self.history.state_dict(),
@@ -156,12 +157,11 @@ class Run:
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
-            "code": self.code,
             "environment": self.environment,
             "started": self.started,
             "seconds": self.seconds,
         }
-        return self.checkpoints.save(self.history.step, state)
+        self.checkpoints.save(self.history.step, state)
 
     def resume(self, notice: Notice) -> None:
         """Go back to the newest checkpoint that can be read, if there is one."""
@@ -177,13 +177,6 @@ class Run:
                     f"the checkpoint was made with {key} {state['environment'].get(key)}, this run "
                     f"has {value}: its numbers will differ from those of a run in one go"
                 )
-        for part, version in self.code.items():
-            if state["code"][part] != version:
-                notice(
-                    f"the {part} has changed since the checkpoint was made: the record will count as "
-                    "one of the older code"
-                )
-        self.code = state["code"]
         self.history.load_state_dict(state["history"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -205,7 +198,6 @@ class Run:
             experiment=configuration.experiment,
             optimizer=configuration.optimizer,
             configuration=configuration.to_dict(),
-            code=self.code,
             data={**data.describe(), "test_subset_samples": subset},
             environment=self.environment,
             curves=curves,
@@ -242,20 +234,58 @@ def execute(task: Task, *, resume: bool, notice: Notice, watch: Watch | None = N
 
     * `watch`: a bar on the terminal and labml's log if not given
 
-    Raises `StoppedError` on Ctrl-C and SIGTERM, once a checkpoint is written.
+    Raises `StoppedError` on Ctrl-C and SIGTERM, after an attempt to write a checkpoint.
     """
-    run = Run(task)
-    if resume:
-        run.resume(notice)
-    elif steps := run.checkpoints.steps():
-        notice(f"starting anew; --resume would have gone on after step {steps[0]}")
+    run = _begin(task, resume, notice)
+    keeper = _Keeper(run, notice, fresh=not resume)
     with StopSignal() as stop, (watch or _shown_and_logged)(run, notice) as watcher:
-        _train(run, stop, watcher, fresh=not resume)
+        _train(run, stop, watcher, keeper)
     _warn_of_divergence(run.history, notice)
     return run.record()
 
 
-def _train(run: Run, stop: StopSignal, watcher: Watcher, *, fresh: bool) -> None:
+def _begin(task: Task, resume: bool, notice: Notice) -> Run:
+    """Return the run as it is before its next step."""
+    run = Run(task)
+    if not resume:
+        if steps := run.checkpoints.steps():
+            notice(f"starting anew; --resume would have gone on after step {steps[0]}")
+        return run
+    try:
+        run.resume(notice)
+    except Exception as error:  # whole, but of another version: what it lacks shows anywhere
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        notice(f"the checkpoint does not fit this run ({reason[:120]}): starting at step 1")
+        return Run(task)
+    return run
+
+
+class _Keeper:
+    """Writes a run's checkpoints. One that cannot be written costs a note, not the run.
+
+    * `fresh`: the run has begun at step 1, so that older checkpoints are removed before the first
+    """
+
+    def __init__(self, run: Run, notice: Notice, *, fresh: bool) -> None:
+        self.run = run
+        self.notice = notice
+        self.fresh = fresh
+        self.told: set[int | None] = set()
+
+    def save(self) -> None:
+        """Write a checkpoint; a reason why that fails is told once."""
+        try:
+            if self.fresh:
+                self.run.checkpoints.clear()
+                self.fresh = False
+            self.run.save_checkpoint()
+        except OSError as error:
+            if error.errno not in self.told:
+                self.told.add(error.errno)
+                self.notice(f"a checkpoint cannot be written, the run goes on without: {error}")
+
+
+def _train(run: Run, stop: StopSignal, watcher: Watcher, keeper: _Keeper) -> None:
     """Run the loop, and after every step do what is due."""
     saved = time.perf_counter()
     for step in run.steps():
@@ -265,13 +295,10 @@ def _train(run: Run, stop: StopSignal, watcher: Watcher, *, fresh: bool) -> None
                 watcher.show(step, name, row)
         due = time.perf_counter() - saved > CHECKPOINT_SECONDS
         if due or run.plan.evaluates(step) or stop.received is not None:
-            if fresh:
-                run.checkpoints.clear()
-                fresh = False
-            checkpoint = run.save_checkpoint()
+            keeper.save()
             saved = time.perf_counter()
             if stop.received is not None and step < run.plan.total_steps:
-                raise StoppedError(stop.received, step, checkpoint)
+                raise StoppedError(stop.received, step, run.checkpoints.newest())
 
 
 @dataclass(frozen=True)
@@ -291,28 +318,12 @@ class _ShownAndLogged:
 
 @contextlib.contextmanager
 def _shown_and_logged(run: Run, notice: Notice) -> Iterator[Watcher]:
-    name, done = run.task.configuration.optimizer, run.history.step
-    with _log_with_labml(run.task, notice) as log, Progress(run.plan, name, done) as progress:
+    configuration, done = run.task.configuration, run.history.step
+    with (
+        tracking(run.task.out, configuration.name, configuration.to_dict(), notice) as log,
+        Progress(run.plan, configuration.optimizer, done) as progress,
+    ):
         yield _ShownAndLogged(progress, log)
-
-
-@contextlib.contextmanager
-def _log_with_labml(task: Task, notice: Notice) -> Iterator[Log]:
-    """Log with labml's tracker; a run does not fail because its log does."""
-    configuration = task.configuration
-    with contextlib.ExitStack() as stack:
-        try:
-            log = stack.enter_context(
-                tracking(task.out, configuration.name, configuration.to_dict())
-            )
-        except TrackingError as error:
-            notice(str(error))
-            log = _log_nothing
-        yield log
-
-
-def _log_nothing(step: int, table: str, row: Any) -> None:
-    """Take the place of a log that could not be opened."""
 
 
 def _warn_of_divergence(history: History, notice: Notice) -> None:

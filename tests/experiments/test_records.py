@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 
@@ -151,10 +152,10 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     before = path.read_text()
 
     def fail(descriptor):
-        raise OSError("disk full")
+        raise OSError(errno.EIO, "disk failed")
 
     monkeypatch.setattr(records.os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"disk failed: '.*\.json'$"):
         save(make_record(value=0.5), tmp_path)
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
