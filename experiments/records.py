@@ -46,6 +46,7 @@ def _fields(properties: Mapping[str, Any]) -> dict[str, Any]:
 _TEXT = {"type": "string", "minLength": 1}
 _COUNT = {"type": "integer", "minimum": 0}
 _AMOUNT = {"type": "number", "minimum": 0}
+_VERSION = {"type": "string", "pattern": "^[0-9a-f]{10}$"}
 
 SCHEMA = _fields(
     {
@@ -70,6 +71,7 @@ SCHEMA = _fields(
                 "rules": {"type": "array", "items": _TEXT},
             }
         ),
+        "code": _fields({"optimizer": _VERSION, "schedule": _VERSION, "model": _VERSION}),
         "data": _fields(
             {
                 "name": _TEXT,
@@ -123,6 +125,7 @@ class Record:
     """One run.
 
     * `configuration`: everything that decides the numbers, see `experiments.configuration`
+    * `code`: which `optimizer`, `schedule` and `model` made it, see `experiments.code_versions`
     * `data`: name, checksum and sizes of the data
     * `environment`: versions and hardware
     * `curves`: tables of columns over the column `step`: `train` (mean `loss` since the row before,
@@ -136,6 +139,7 @@ class Record:
     experiment: str
     optimizer: str
     configuration: dict[str, Any]
+    code: dict[str, str]
     data: dict[str, Any]
     environment: dict[str, Any]
     curves: Mapping[str, Mapping[str, Sequence[float | None]]]

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from experiments.checkpoints import Checkpoints
+from experiments.code_versions import code_versions
 from experiments.configuration import Configuration
 from experiments.data import Data
 from experiments.environment import describe_environment
@@ -126,6 +127,7 @@ class Run:
         self.schedulers = make_schedulers(self.optimizer, configuration, self.plan)
         self.history = History(task.device)
         self.checkpoints = Checkpoints(task.out / configuration.name, configuration.name)
+        self.code = code_versions(configuration, task)
         self.environment = describe_environment(task.device)
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.seconds_before = 0.0
@@ -157,6 +159,7 @@ class Run:
             "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
+            "code": self.code,
             "environment": self.environment,
             "started": self.started,
             "seconds": self.seconds,
@@ -177,6 +180,13 @@ class Run:
                     f"the checkpoint was made with {key} {state['environment'].get(key)}, this run "
                     f"has {value}: its numbers will differ from those of a run in one go"
                 )
+        for part, version in self.code.items():
+            if state["code"][part] != version:
+                notice(
+                    f"the {part} has changed since the checkpoint was made: the record will count as "
+                    "one of the older code"
+                )
+        self.code = state["code"]
         self.history.load_state_dict(state["history"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -198,6 +208,7 @@ class Run:
             experiment=configuration.experiment,
             optimizer=configuration.optimizer,
             configuration=configuration.to_dict(),
+            code=self.code,
             data={**data.describe(), "test_subset_samples": subset},
             environment=self.environment,
             curves=curves,
