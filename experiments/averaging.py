@@ -221,7 +221,7 @@ if __name__ == "__main__":
 #
 # ```
 # python -m experiments.averaging
-# python -m experiments.averaging --lr 0.003 --seeds 0
+# python -m experiments.averaging --lr 0.003 --seeds 1
 # python -m experiments.averaging --data digits --epochs 20
 # ```
 #

@@ -278,6 +278,7 @@ CIFAR = Experiment(
     },
     load_data=load_data,
     data_choices=("cifar", "cifar-held-out"),
+    target=0.7,
 )
 
 main = experiment_command(CIFAR)

@@ -274,6 +274,13 @@ def series(record: Record, table: str, column: str) -> list[tuple[int, float | N
     return list(zip(steps, columns[column], strict=True))
 
 
+def steps_to(record: Record, target: float) -> float:
+    """Return the first step at which the accuracy on the subset is the target; infinity if none is."""
+    points = series(record, "test_subset", "accuracy")
+    reached = (step for step, value in points if value is not None and value >= target)
+    return next(reached, math.inf)
+
+
 def thinned(points: Sequence[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
     """Return at most `DRAWN_POINTS` points, each the mean of the points since the one before.
 

@@ -53,12 +53,14 @@ class Experiment:
     * `recipes`: what `--model` takes, the default first
     * `load_data(choice, root, notice)`: returns the data that `--data` chooses
     * `data_choices`: what `--data` takes, the default first
+    * `target`: the test accuracy whose first step is compared
     """
 
     name: str
     recipes: Mapping[str, Recipe]
     load_data: Callable[[str, Path, Notice], Data]
     data_choices: tuple[str, ...]
+    target: float
 
     @property
     def model(self) -> str:

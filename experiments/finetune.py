@@ -478,7 +478,7 @@ if __name__ == "__main__":
 # python -m experiments.finetune --target inverted
 # python -m experiments.finetune --study decays
 # python -m experiments.finetune --study schedules
-# python -m experiments.finetune --data digits --target inverted --steps 20 --seeds 0
+# python -m experiments.finetune --data digits --target inverted --steps 20 --seeds 1
 # ```
 #
 # The first four made the results of this page, in about five minutes of one core each. Each leaves one file

@@ -22,7 +22,7 @@ DATA_CHOICES = ("auto", "mnist", "digits")
 
 IMAGES = 50
 STEPS = 100
-SEEDS = ",".join(map(str, range(10)))
+SEEDS = "10"
 
 
 @dataclass(frozen=True)

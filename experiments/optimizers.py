@@ -135,11 +135,16 @@ def parse_settings(
             raise OptionError(f"{given}: {owner} has no argument {name}; {hint}")
         if name in options:
             raise OptionError(f"{given}: {name} is set twice")
-        options[name] = _value(given, text, bare_words=bare_words)
+        options[name] = parse_value(given, text, bare_words=bare_words)
     return options
 
 
-def _value(given: str, text: str, *, bare_words: bool) -> Any:
+def parse_value(given: str, text: str, *, bare_words: bool = False) -> Any:
+    """Return the value that a text is as a Python literal; raises `OptionError`.
+
+    * `given`: what the text stands in, for messages
+    * `bare_words`: whether a text that is no literal is a value, too
+    """
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -182,25 +182,27 @@ def device_option() -> click.Option:
     )
 
 
-def seeds_option(help: str, default: str = "0,1,2") -> click.Option:
-    """Return the option that names the seeds of several runs."""
+def seeds_option(help: str, default: str = "3", option: str = "--seeds") -> click.Option:
+    """Return the option that says how many seeds there are, or which."""
     return click.Option(
-        ["--seeds"],
+        [option],
         callback=_seeds,
         default=default,
         show_default=True,
-        metavar="SEED,SEED,...",
+        metavar="N|SEED,SEED,...",
         help=help,
     )
 
 
 def _seeds(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    """Return the seeds from 0 on if the text is one number, else those that it lists."""
     try:
-        seeds = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+        numbers = [int(part) for part in text.removesuffix(",").split(",")]
     except ValueError:
-        seeds = ()
+        numbers = []
+    seeds = tuple(dict.fromkeys(numbers if "," in text else range(sum(numbers))))
     if not seeds or not all(0 <= seed < 2**63 for seed in seeds):
-        message = f"{text!r} is no list of whole numbers from 0 on."
+        message = f"{text!r} is neither how many seeds nor a list of them, such as 3 or 0,1,2."
         raise click.BadParameter(message, context, parameter)
     return seeds
 

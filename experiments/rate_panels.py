@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from experiments.committed import TO_ROOT, link, site_path
 from experiments.records import Record
-from experiments.result_rows import Row, best_rate, by_rate, losses
-from experiments.sensitivity import MARGIN, MOST_LOSS
+from experiments.result_rows import Row, best_rate, by_rate
+from experiments.sensitivity import MARGIN, MOST_LOSS, losses_by_rate
 
 WIDTH, HEIGHT = 170, 120
 LEFT, RIGHT, TOP, BOTTOM = 26, 164, 8, 100
@@ -52,7 +52,7 @@ class Axes:
 
 def axes_of(searches: Iterable[Sequence[Record]]) -> Axes:
     """Return axes that all runs of some searches fit in; there must be a run."""
-    tables = [losses(search) for search in searches]
+    tables = [losses_by_rate(search) for search in searches]
     rates = [rate for table in tables for rate in table]
     learned = [loss for table in tables for loss in table.values() if loss <= MOST_LOSS]
     learned = learned or [MOST_LOSS]
@@ -74,11 +74,11 @@ def panels(rows: Sequence[Row], name: str, parts: Sequence[int]) -> Markup:
 
 def has_lost_runs(rows: Sequence[Row]) -> bool:
     """Return whether there is a triangle in any of the panels."""
-    return any(loss > MOST_LOSS for row in rows for loss in losses(row.search).values())
+    return any(loss > MOST_LOSS for row in rows for loss in losses_by_rate(row.search).values())
 
 
 def _panel(row: Row, axes: Axes, shared: str, part: int) -> Markup:
-    found = losses(row.search)
+    found = losses_by_rate(row.search)
     chosen = row.rate if row.rate in found else best_rate(row.search)
     spoken = ", ".join(f"{_loss(loss)} at {rate:g}" for rate, loss in found.items())
     ring = Markup('<circle class="rate-chosen" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(
@@ -106,7 +106,7 @@ def _line(found: dict[float, float], axes: Axes) -> Markup:
 
 def _points(row: Row, axes: Axes) -> Iterator[Markup]:
     """Yield a mark for each rate: a dot, or a triangle at the upper edge."""
-    found = losses(row.search)
+    found = losses_by_rate(row.search)
     for rate, runs in by_rate(row.search).items():
         x, y = axes.x(rate), axes.y(found[rate])
         if found[rate] > MOST_LOSS:

@@ -191,8 +191,19 @@ def load(path: Path) -> Record:
     """Read one record; raises `RecordError` if the file is not a valid one."""
     try:
         text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        _fail(path, f"is no JSON: {error}")
+    return loads(text, path)
+
+
+def loads(text: str, path: Path) -> Record:
+    """Return the record that a text is; raises `RecordError`.
+
+    * `path`: the file that the text comes from, or will lie in
+    """
+    try:
         fields = json.loads(text, parse_constant=_reject_constant)
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         _fail(path, f"is no JSON: {error}")
     _check(fields, path)
     return Record(**fields, path=path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +10,12 @@ from statistics import median
 from typing import Any
 
 from experiments.committed import HALF, IN_HALF, SEARCHES, folder, records_in
-from experiments.curves import group_by_rate, group_by_seed, series
+from experiments.curves import group_by_rate, group_by_seed
 from experiments.library import LIBRARY
 from experiments.records import Record
 from experiments.run_figures import accuracy, rule
-from experiments.sensitivity import MOST_LOSS, held_out_loss
-
-TARGETS = {"mnist": 0.98, "cifar": 0.7}
-"""The accuracy whose first step is looked for."""
+from experiments.sensitivity import MOST_LOSS, losses_by_rate
+from experiments.sweep import best
 
 NEAR = 1.1
 """A learning rate is a good one if its held-out loss is at most so many times the best."""
@@ -106,13 +103,6 @@ def _conditions(run: Record) -> tuple[tuple[str, Any], ...]:
     return tuple((key, run.configuration[key]) for key in EXCEPTIONS)
 
 
-def steps_to(run: Record, target: float) -> float:
-    """Return the first step at which the accuracy on the subset is the target; infinity if none is."""
-    points = series(run, "test_subset", "accuracy")
-    reached = (step for step, value in points if value is not None and value >= target)
-    return next(reached, math.inf)
-
-
 def by_rate(search: Sequence[Record]) -> dict[float, list[Record]]:
     """Return the runs of a search by their learning rates, the lowest rate first."""
     groups: dict[float, list[Record]] = {}
@@ -121,15 +111,9 @@ def by_rate(search: Sequence[Record]) -> dict[float, list[Record]]:
     return groups
 
 
-def losses(search: Sequence[Record]) -> dict[float, float]:
-    """Return the held-out loss at each rate of a search, the median over its seeds."""
-    return {lr: median(map(held_out_loss, runs)) for lr, runs in by_rate(search).items()}
-
-
 def best_rate(search: Sequence[Record]) -> float:
-    """Return the learning rate of the lowest held-out loss."""
-    found = losses(search)
-    return min(found, key=found.__getitem__)
+    """Return the learning rate that a search chooses."""
+    return best(losses_by_rate(search))
 
 
 def good_rates(search: Sequence[Record]) -> list[float]:
@@ -137,10 +121,10 @@ def good_rates(search: Sequence[Record]) -> list[float]:
 
     There is none where no rate came to a loss of `MOST_LOSS`.
     """
-    found = losses(search)
+    found = losses_by_rate(search)
     if not found or min(found.values()) > MOST_LOSS:
         return []
-    return _around(found, best_rate(search), NEAR * min(found.values()))
+    return _around(found, best(found), NEAR * min(found.values()))
 
 
 def _around(found: Mapping[float, float], best: float, most: float) -> list[float]:

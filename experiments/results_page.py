@@ -9,6 +9,7 @@ from statistics import median
 from markupsafe import Markup
 
 from experiments import outline
+from experiments.catalog import CATALOG
 from experiments.committed import (
     EXPERIMENTS,
     RULES,
@@ -20,17 +21,16 @@ from experiments.committed import (
     records_in,
     site_path,
 )
+from experiments.curves import steps_to
 from experiments.library import state_numbers
 from experiments.rate_panels import has_lost_runs, panels
 from experiments.records import Record
 from experiments.result_rows import (
-    TARGETS,
     Row,
     by_rate,
     exceptions,
     good_rates,
     rows,
-    steps_to,
     usual,
 )
 from experiments.rule_rows import rules_table
@@ -71,7 +71,7 @@ def results_figures() -> Iterator[Figure]:
 
 def _all_optimizers(found: Sequence[Row], experiment: str, title: str) -> Figure:
     """Return the table of all optimizers in one experiment, with what it was measured under."""
-    target, times = TARGETS[experiment], step_times()
+    target, times = CATALOG[experiment].target, step_times()
     runs = [run for row in found for run in row.runs]
     table = sortable_table(
         _columns(target),

@@ -106,6 +106,12 @@ class ScheduleChoice:
     name: str
     options: dict[str, Any]
 
+    @property
+    def label(self) -> str:
+        """The name, with what was set."""
+        settings = (f" {name} {setting_text(value)}" for name, value in self.options.items())
+        return self.name + "".join(settings)
+
     def make(self, total_steps: int) -> ScheduleBase:
         """Return the schedule of a run of so many steps.
 
@@ -188,6 +194,14 @@ class Schedules:
 
     lr: ScheduleChoice
     weight_decay: ScheduleChoice | None
+
+    @property
+    def label(self) -> str:
+        """Both schedules by their names, with what was set of them."""
+        parts = [self.lr.label]
+        if self.weight_decay:
+            parts.append(f"weight decay {self.weight_decay.label}")
+        return ", ".join(parts)
 
     def configuration(self) -> dict[str, Any]:
         """Return the fields of a `Configuration` that describe both."""

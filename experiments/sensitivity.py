@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from experiments.curves import (
@@ -79,6 +80,14 @@ def held_out_loss(record: Record) -> float:
     return math.inf if loss is None else float(loss)
 
 
+def losses_by_rate(search: Sequence[Record]) -> dict[float, float]:
+    """Return the held-out loss at each rate of a search, the lowest rate first: the median of its seeds."""
+    found: dict[float, list[float]] = {}
+    for record in search:
+        found.setdefault(float(record.configuration["lr"]), []).append(held_out_loss(record))
+    return {lr: median(found[lr]) for lr in sorted(found)}
+
+
 def _rows(
     searches: Mapping[str, Sequence[Record]], chosen: Mapping[str, float]
 ) -> list[dict[str, Any]]:
@@ -91,7 +100,7 @@ def _rows(
             "chosen": chosen.get(label) == lr,
         }
         for label, records in searches.items()
-        for lr, loss in sorted((r.configuration["lr"], held_out_loss(r)) for r in records)
+        for lr, loss in losses_by_rate(records).items()
     ]
 
 

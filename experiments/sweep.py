@@ -73,34 +73,26 @@ three epochs with three seeds would cost nine times as much.
 from __future__ import annotations
 
 import math
-import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import click
 
-from experiments.cli import run_command
-from experiments.configuration import Configuration
-from experiments.data import HELD_OUT
-from experiments.jobs import Job, Processes, last_line
-from experiments.mnist import MNIST
-from experiments.optimizers import OptimizerChoice
-from experiments.records import Record, RecordError, load
-from experiments.schedules import schedule_words
-from experiments.sweep_cli import Conditions, Request, sweep_command
-from experiments.tracking import FOLDER as LOGS
+from experiments.arms import Arm
+from experiments.cli import notice, run_command
+from experiments.search_space import Point, Range, Space
+from experiments.sweep_cli import Request, sweep_command
+from experiments.sweep_plan import Search, Sweep
+from experiments.sweep_report import save_pictures, table
+from experiments.trials import run_all
+from experiments.tuned_search import TunedSearch
 
 # ## The grid
 #
 # Five points, and up to four more.
 POINTS = 5
 MOST_EXTENSIONS = 4
-
-SEARCH_SEED = 0
-SEARCH_FOLDER = "sweep"
 
 
 def rate_at(index: int) -> float:
@@ -128,7 +120,11 @@ def best(losses: Mapping[float, float]) -> float:
     return min(sorted(losses), key=lambda lr: losses[lr])
 
 
-def rates_to_try(first: Sequence[float], losses: Mapping[float, float]) -> tuple[float, ...]:
+def rates_to_try(
+    first: Sequence[float],
+    losses: Mapping[float, float],
+    most_extensions: int = MOST_EXTENSIONS,
+) -> tuple[float, ...]:
     """## The search
 
     Return the rates to be tried next, none when the search has ended.
@@ -141,7 +137,7 @@ def rates_to_try(first: Sequence[float], losses: Mapping[float, float]) -> tuple
     """
     if missing := tuple(lr for lr in first if lr not in losses):
         return missing
-    if len(losses) - len(first) >= MOST_EXTENSIONS:
+    if len(losses) - len(first) >= most_extensions:
         return ()
     chosen = best(losses)
     if chosen == min(losses):
@@ -152,215 +148,63 @@ def rates_to_try(first: Sequence[float], losses: Mapping[float, float]) -> tuple
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run that is to be made: its configuration, and the folder of its record."""
+class GridSearch:
+    r"""### More than one dimension
 
-    configuration: Configuration
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """Where its record lies when it is done."""
-        return self.folder / f"{self.configuration.name}.json"
-
-    def job(self, conditions: Conditions) -> Job:
-        """Return the command that makes this run: the one that a person would type."""
-        configuration = self.configuration
-        return Job(
-            command=(
-                *(sys.executable, "-m", f"experiments.{configuration.experiment}"),
-                *("--optimizer", configuration.optimizer),
-                *("--lr", repr(configuration.lr)),
-                *(part for setting in conditions.settings for part in ("--set", setting)),
-                *("--data", configuration.data),
-                *schedule_words(configuration.to_dict()),
-                *("--epochs", repr(configuration.epochs)),
-                *("--batch-size", str(configuration.batch_size)),
-                *("--seed", str(configuration.seed)),
-                *("--dtype", configuration.dtype),
-                *conditions.places,
-                *("--out", str(self.folder)),
-                "--no-curves",
-            ),
-            log=self.path.with_suffix(".log"),
-        )
-
-
-@dataclass(eq=False)
-class Sweep:
-    """## One optimizer's runs
-
-    First the search, then the runs at the rate that it chose. `due` names what can be run now;
-    whoever runs it hands the record to `add`.
+    A rate that is best for one $\beta_1$ need not be the best for another. So each combination of the
+    arguments that are varied beside the rate gets a grid of rates of its own, which grows by itself.
+    This multiplies: three values of one argument and three of another make nine searches. `--search`
+    tries as many points as it is told, wherever the [ones before](tuned_search.py) were good.
     """
 
-    choice: OptimizerChoice
-    conditions: Conditions
-    records: list[Record] = field(default_factory=list)
-    failed: list[Path] = field(default_factory=list)
-    begun: set[Path] = field(default_factory=set)
+    space: Space
+    lr: float
+
+    def next(self, losses: Mapping[Point, float], pending: Collection[Point]) -> list[Point]:
+        """Return the points that every combination still needs."""
+        extensions = MOST_EXTENSIONS if self.space.extends else 0
+        return [
+            Point(lr, options)
+            for options in self.space.combinations()
+            for lr in rates_to_try(
+                self._first,
+                {point.lr: loss for point, loss in losses.items() if point.options == options},
+                extensions,
+            )
+        ]
 
     @property
-    def losses(self) -> dict[float, float]:
-        """The held-out loss at each rate that was tried, by rate; infinite where it diverged."""
-        losses = {
-            record.configuration["lr"]: record.final["test_loss"]
-            for record in self.records
-            if _is_search(record)
-        }
-        return {lr: math.inf if losses[lr] is None else losses[lr] for lr in sorted(losses)}
-
-    @property
-    def finals(self) -> list[Record]:
-        """The records of the runs at the chosen rate."""
-        finals = [record for record in self.records if not _is_search(record)]
-        return sorted(finals, key=lambda record: record.seed)
-
-    def due(self) -> Iterator[Run]:
-        """Yield what can be run now. A record that is there already is taken in its place."""
-        for run in self._next():
-            if run.path not in self.begun:
-                self.begun.add(run.path)
-                if record := _existing(run.path):
-                    self.records.append(record)
-                    yield from self.due()
-                else:
-                    yield run
-
-    def _next(self) -> list[Run]:
-        rates = rates_to_try(self.first_rates, self.losses)
-        if rates:
-            return [self._search(lr) for lr in rates]
-        if math.isinf(min(self.losses.values())):
-            return []
-        return [self._final(best(self.losses), seed) for seed in self.conditions.seeds]
-
-    @property
-    def first_rates(self) -> tuple[float, ...]:
-        """The rates that the search begins with."""
-        return self.conditions.rates or grid_around(self.choice.lr)
-
-    def _search(self, lr: float) -> Run:
-        data = self.conditions.data + HELD_OUT
-        folder = self.conditions.out / SEARCH_FOLDER
-        return Run(
-            self._configuration(data, lr, self.conditions.search_epochs, SEARCH_SEED), folder
-        )
-
-    def _final(self, lr: float, seed: int) -> Run:
-        data, epochs = self.conditions.data, self.conditions.epochs
-        return Run(self._configuration(data, lr, epochs, seed), self.conditions.out)
-
-    def _configuration(self, data: str, lr: float, epochs: float, seed: int) -> Configuration:
-        return Configuration(
-            experiment=MNIST.name,
-            model=MNIST.model,
-            optimizer=self.choice.name,
-            data=data,
-            lr=lr,
-            **self.conditions.schedules.configuration(),
-            epochs=epochs,
-            batch_size=MNIST.recipe.batch_size,
-            seed=seed,
-            dtype=self.conditions.dtype,
-            options=self.choice.options,
-        )
-
-    def finish(self, run: Run, status: int) -> str:
-        """Take over what a process has left, and return the line about it."""
-        name = f"{self.choice.name} lr {run.configuration.lr:g} seed {run.configuration.seed}"
-        record = _existing(run.path)
-        if status != 0 or record is None:
-            log = run.path.with_suffix(".log")
-            reason = last_line(log) if status != 0 else f"{run.path} is missing or damaged"
-            self.failed.append(run.path)
-            return f"{name}: failed, {reason}"
-        self.records.append(record)
-        # The checkpoints of a finished run are of no use, and its log says what the record says.
-        for left in (run.path.stem, f"{LOGS}/{run.path.stem}"):
-            shutil.rmtree(run.folder / left, ignore_errors=True)
-        loss, accuracy = record.final["test_loss"], record.final["test_accuracy"]
-        if loss is None:
-            return f"{name}: diverged"
-        kind = "held-out" if _is_search(record) else "test"
-        return f"{name}: {kind} loss {loss:.4f}, accuracy {accuracy:.2%}"
+    def _first(self) -> tuple[float, ...]:
+        rates = self.space.rates or grid_around(self.lr)
+        return rates.grid() if isinstance(rates, Range) else rates
 
 
-def _is_search(record: Record) -> bool:
-    return str(record.configuration["data"]).endswith(HELD_OUT)
-
-
-def _existing(path: Path) -> Record | None:
-    """Return the record that lies there; a damaged one counts as none, and is made again."""
-    try:
-        return load(path) if path.exists() else None
-    except RecordError:
-        return None
-
-
-def run_all(sweeps: Sequence[Sweep], processes: Processes) -> None:
-    """## All sweeps at once
-
-    Run everything that is due, side by side, and print a line for each run that has ended.
-
-    One optimizer's search leaves places empty while it waits for the point that it would extend
-    its grid by. So all sweeps share the places, and the first in the list goes first: the results
-    come in one optimizer after the other.
-    """
-    owners: dict[Job, tuple[Sweep, Run]] = {}
-    done = 0
-    waiting: list[tuple[Sweep, Run]] = []
-    while True:
-        waiting += [(sweep, run) for sweep in sweeps for run in sweep.due()]
-        waiting.sort(key=lambda item: sweeps.index(item[0]))
-        while waiting and processes.free:
-            sweep, run = waiting.pop(0)
-            job = run.job(sweep.conditions)
-            owners[job] = sweep, run
-            processes.start(job)
-        if not processes.busy:
-            return
-        for job, status, seconds in processes.wait():
-            sweep, run = owners[job]
-            done += 1
-            line = sweep.finish(run, status)
-            click.echo(f"[{done}, {len(waiting)} waiting] {line} ({seconds:.0f} s)")
-
-
-def table(sweeps: Sequence[Sweep]) -> str:
-    """Return what came out, one line for each optimizer.
-
-    The rates that were tried stand with their held-out loss behind the chosen one and the test
-    accuracies that it came to.
-    """
-    width = max(len(sweep.choice.name) for sweep in sweeps)
-    head = f"{'optimizer':{width}}  {'lr':>7}  {'test accuracy, seeds':28}  held-out loss by lr"
-    return "\n".join([head, *(_row(sweep, width) for sweep in sweeps)])
-
-
-def _row(sweep: Sweep, width: int) -> str:
-    losses = sweep.losses
-    tried = ", ".join(f"{lr:g}: {_loss(loss)}" for lr, loss in losses.items())
-    accuracies = [100 * record.final["test_accuracy"] for record in sweep.finals]
-    chosen = f"{sweep.finals[0].configuration['lr']:g}" if sweep.finals else "none"
-    values = " ".join(f"{accuracy:.2f}" for accuracy in accuracies)
-    middle = f"{median(accuracies):.2f} % ({values})" if accuracies else "no run"
-    return f"{sweep.choice.name:{width}}  {chosen:>7}  {middle:28}  {tried}"
-
-
-def _loss(loss: float) -> str:
-    return "diverged" if math.isinf(loss) else f"{loss:.4f}"
+def search_for(arm: Arm, space: Space) -> Search:
+    """Return the search for the best point of an arm: tuned if the space says how long, else a grid."""
+    kind = GridSearch if space.trials is None else TunedSearch
+    return kind(space, arm.choice.lr)
 
 
 def sweep(request: Request) -> int:
-    """Make all runs, print the table, and return the exit status: 1 if anything failed."""
+    """## All arms at once
+
+    Make all runs, print a table, draw the pictures, and return the exit status: 1 if anything failed.
+
+    One arm's search leaves places empty while it waits for the point that it would extend its grid
+    by. So all arms share the places, and the first in the list goes first: the results come in one
+    arm after the other.
+    """
     for problem in request.problems:
         click.echo(problem, err=True)
-    sweeps = [Sweep(choice, request.conditions) for choice in request.choices]
-    with Processes(request.jobs) as processes:
-        run_all(sweeps, processes)
+    conditions = request.conditions
+    sweeps = [
+        Sweep(arm, search_for(arm, conditions.space), conditions, notice) for arm in request.arms
+    ]
+    run_all(sweeps, request.places)
     if sweeps:
-        click.echo(table(sweeps))
+        click.echo(table(sweeps, request.target))
+        for picture in save_pictures(sweeps, conditions.out, request.target):
+            click.echo(f"picture {picture}")
     failed = sum(len(sweep.failed) for sweep in sweeps)
     if failed or request.problems:
         click.echo(
@@ -368,8 +212,7 @@ def sweep(request: Request) -> int:
             "the same command does what is missing",
             err=True,
         )
-        return 1
-    return 0
+    return 1 if failed or request.problems else 0
 
 
 main = sweep_command(sweep)

@@ -201,7 +201,7 @@ def test_the_command_leaves_the_same_records_each_time_and_a_chart(tmp_path, cap
         (["--lr", "0"], "0.0 is not in the range x>0"),
         (["--lr", "inf"], "inf is not finite"),
         (["--epochs", "0"], "0.0 is not in the range x>0"),
-        (["--seeds", "1,a"], "'1,a' is no list of whole numbers from 0 on"),
+        (["--seeds", "1,a"], "'1,a' is neither how many seeds nor a list of them"),
         (["--data", "cats"], "'cats' is not one of 'auto', 'mnist', 'digits'"),
         (["--threads", "0"], "0 is not in the range x>=1"),
     ],
@@ -242,7 +242,7 @@ def test_a_loss_that_is_missing_is_left_out_of_the_chart(make_run):
 
 
 def test_runs_that_diverge_leave_records_and_no_chart(tmp_path, capfd):
-    arguments = ["--data", "digits", "--epochs", "0.2", "--seeds", "1", "--lr", "1e30"]
+    arguments = ["--data", "digits", "--epochs", "0.2", "--seeds", "1,", "--lr", "1e30"]
     assert run_command(main, [*arguments, "--out", str(tmp_path)]) == 0
     assert "note: no loss is finite: there is no chart" in capfd.readouterr().err
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json"]

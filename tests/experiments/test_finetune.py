@@ -284,7 +284,7 @@ def test_the_command_leaves_the_same_rows_each_time_and_a_chart(
     folders = [tmp_path / "a", tmp_path / "b"]
     small = ["--data", "digits", "--epochs", "0.2", "--steps", "2", "--images", "20"]
     for folder in folders:
-        arguments = [*small, "--study", study, "--seeds", "3", "--out", str(folder)]
+        arguments = [*small, "--study", study, "--seeds", "3,", "--out", str(folder)]
         assert run_command(main, arguments) == 0
     out = capfd.readouterr().out
     (first,), (second,) = (list(folder.glob("*.json")) for folder in folders)

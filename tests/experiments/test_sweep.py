@@ -1,11 +1,6 @@
 import dataclasses
 import math
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,25 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import experiments.sweep
+from experiments.arms import make_arms, parse_rule_sets, parse_schedules
+from experiments.catalog import CATALOG
 from experiments.cli import run_command
-from experiments.jobs import Job, Processes
 from experiments.optimizers import choose_optimizer
-from experiments.records import load, load_all, save
-from experiments.schedules import choose_schedules
+from experiments.records import dumps, load, load_all
+from experiments.search_space import Point, Range, Space
 from experiments.sweep import (
     MOST_EXTENSIONS,
-    Run,
-    Sweep,
+    GridSearch,
     best,
     grid_around,
     index_of,
     main,
     rate_at,
     rates_to_try,
-    run_all,
-    table,
+    search_for,
 )
-from experiments.sweep_cli import Conditions
+from experiments.sweep_plan import Conditions, Sweep
+from experiments.sweep_report import table
 from tests.experiments.examples import make_record
 
 ROOT = Path(__file__).parents[2]
@@ -121,155 +116,266 @@ def test_any_grid_grows_outwards_only(rates, optimum):
         low, high = min(low, lr), max(high, lr)
 
 
+def test_without_extensions_the_grid_is_all_that_is_tried():
+    losses = {}
+    while rates := rates_to_try(GRID, losses, most_extensions=0):
+        losses.update({lr: distance_to(1.0)(lr) for lr in rates})
+    assert tuple(losses) == GRID
+
+
+def test_every_combination_of_varied_arguments_has_a_search_of_its_own():
+    space = Space(varied={"eps": (1e-8, 1e-3), "amsgrad": (True,)})
+    grid, losses = GridSearch(space, 1e-3), {}
+    while points := grid.next(losses, ()):
+        losses.update(
+            {p: distance_to({1e-8: 3e-3, 1e-3: 1e-1}[p.options[0][1]])(p.lr) for p in points}
+        )
+    rates = {eps: [p.lr for p in losses if ("eps", eps) in p.options] for eps in (1e-8, 1e-3)}
+    assert sorted(rates[1e-8]) == list(GRID)
+    assert sorted(rates[1e-3]) == [*GRID, 3e-2, 0.1, 0.3]
+    assert all(("amsgrad", True) in point.options for point in losses)
+
+
+def test_a_range_is_a_grid_of_equal_factors():
+    assert Range(1e-4, 1.0, 9).grid() == (
+        *(1e-4, 0.000316228, 1e-3, 0.00316228, 0.01, 0.0316228, 0.1, 0.316228, 1.0),
+    )
+    assert GridSearch(Space(Range(0.01, 1.0, 3)), 7.0).next({}, ()) == [
+        Point(0.01),
+        Point(0.1),
+        Point(1.0),
+    ]
+
+
 @pytest.fixture
 def conditions(tmp_path):
     return Conditions(
+        experiment=CATALOG["mnist"],
+        model="cnn",
         data="digits",
         epochs=0.2,
         seeds=(0, 1),
         search_epochs=0.1,
-        rates=(1e-3, 3e-3, 1e-2),
-        schedules=choose_schedules("linear", [], None, []),
-        dtype="float32",
-        settings=("betas=0.9,0.99",),
-        places=("--device", "cpu", "--threads", "1"),
+        search_seeds=(0,),
+        space=Space((1e-3, 3e-3, 1e-2)),
         out=tmp_path / "out",
     )
 
 
-def make_sweep(conditions, name="adam"):
-    return Sweep(choose_optimizer(name, None, conditions.settings), conditions)
+def make_sweep(conditions, name="adam", notice=lambda line: None):
+    (arm,) = make_arms(
+        [choose_optimizer(name, None, ["betas=0.9,0.99"])],
+        parse_schedules(["linear"], None),
+        parse_rule_sets(["none"], conditions.experiment, conditions.model, []),
+    )
+    return Sweep(arm, search_for(arm, conditions.space), conditions, notice)
 
 
-@pytest.fixture
-def quick_runs(monkeypatch, tmp_path):
-    """Let a run be a real process that puts a record in place, or fails where the rate is in it.
-
-    The value of the record is the distance of the rate to 0.003.
-    """
-    failing = set()
-
-    def job(run, conditions):
-        configuration = run.configuration
-        log = run.path.with_suffix(".log")
-        if configuration.lr in failing:
-            code = "print('working'); print('error: no power'); raise SystemExit(3)"
-            return Job((sys.executable, "-c", code), log)
-        lr = configuration.lr
-        value = None if lr >= 1 else 0.1 + abs(math.log10(lr / 0.003))
-        record = make_record(value=value)
-        record = dataclasses.replace(
-            record, optimizer=configuration.optimizer, configuration=configuration.to_dict()
-        )
-        if value is None:
-            record.final["test_accuracy"] = 0.1
-        made = save(record, tmp_path / "made")
-        return Job(("cp", str(made), str(run.path)), log)
-
-    monkeypatch.setattr(Run, "job", job)
-    return failing
+def loss_of(configuration):
+    """The loss of a run that is not made: the distance of its rate to 0.003, none from 1 on."""
+    return None if configuration.lr >= 1 else 0.1 + abs(math.log10(configuration.lr / 0.003))
 
 
-def run_sweeps(*sweeps, places=2):
-    with Processes(places) as processes:
-        run_all(sweeps, processes)
+def record_of(configuration, loss=loss_of):
+    value = loss(configuration)
+    record = dataclasses.replace(
+        make_record(value=value),
+        optimizer=configuration.optimizer,
+        configuration=configuration.to_dict(),
+    )
+    return dataclasses.replace(record, final=record.final | {"test_accuracy": value or 0.1})
 
 
-def test_a_sweep_searches_first_and_then_trains_with_the_best_rate(conditions, quick_runs):
+def play(*sweeps, loss=loss_of, at_once=1):
+    """Make all runs of some sweeps by their losses; returns the lines, and the runs in their order."""
+    lines, made, waiting = [], [], []
+    while True:
+        waiting += [(sweep, run) for sweep in sweeps for run in sweep.due()]
+        if not waiting:
+            return lines, made
+        for sweep, run in waiting[:at_once]:
+            lines.append(sweep.finish(run, dumps(record_of(run.configuration, loss))))
+            made.append(run)
+        del waiting[:at_once]
+
+
+def test_a_sweep_searches_first_and_then_trains_with_the_best_rate(conditions):
     sweep = make_sweep(conditions)
-    run_sweeps(sweep)
-    assert list(sweep.losses) == [1e-3, 3e-3, 1e-2]
+    play(sweep)
+    assert [point.lr for point in sweep.losses] == [1e-3, 3e-3, 1e-2]
     searched, trained = load_all(conditions.out / "sweep"), load_all(conditions.out)
     assert [r.configuration["data"] for r in searched] == ["digits-held-out"] * 3
     assert [r.configuration["epochs"] for r in searched] == [0.1] * 3
+    assert [r.configuration["batch_size"] for r in searched] == [64] * 3
     assert [r.seed for r in searched] == [0] * 3
     assert [(r.configuration["lr"], r.seed) for r in trained] == [(3e-3, 0), (3e-3, 1)]
     assert {r.configuration["data"] for r in trained} == {"digits"}
-    assert not list(conditions.out.rglob("*.log"))
+    assert {tuple(r.configuration["options"]["betas"]) for r in trained} == {(0.9, 0.99)}
 
 
-def test_records_that_are_there_are_not_made_again(conditions, quick_runs, capsys):
+def test_records_that_are_there_are_not_made_again(conditions):
     first = make_sweep(conditions)
-    run_sweeps(first)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 5
+    assert len(play(first)[1]) == 5
     paths = {path: path.stat().st_mtime_ns for path in conditions.out.rglob("*.json")}
     again = make_sweep(conditions)
-    run_sweeps(again)
-    assert capsys.readouterr().out == ""
+    assert play(again) == ([], [])
     assert {path: path.stat().st_mtime_ns for path in conditions.out.rglob("*.json")} == paths
-    assert table([again]) == table([first])
+    assert table([again], 0.9) == table([first], 0.9)
+
+
+def test_more_seeds_add_their_runs_only(conditions):
+    play(make_sweep(conditions))
+    more = dataclasses.replace(conditions, seeds=(0, 1, 2))
+    _, made = play(make_sweep(more))
+    assert [(run.configuration.lr, run.configuration.seed) for run in made] == [(3e-3, 2)]
+    more = dataclasses.replace(more, search_seeds=(0, 1))
+    _, made = play(make_sweep(more))
+    assert {run.configuration.seed for run in made} == {1}
+    assert sorted(run.configuration.lr for run in made) == [1e-3, 3e-3, 1e-2]
+
+
+def test_a_damaged_record_is_told_of_and_made_again(conditions):
+    play(make_sweep(conditions))
     searched = next((conditions.out / "sweep").glob("*.json"))
     searched.write_text("damaged")
-    run_sweeps(make_sweep(conditions))
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    notices = []
+    _, made = play(make_sweep(conditions, notice=notices.append))
+    assert [run.path for run in made] == [searched]
+    assert len(notices) == 1
+    assert f"the record is made again: {searched}: is no JSON" in notices[0]
     assert load(searched).optimizer == "adam"
 
 
-def test_a_run_that_fails_is_told_and_the_others_go_on_and_the_next_time_it_is_made(
-    conditions, quick_runs, capsys
-):
+def test_a_run_that_fails_keeps_its_sweep_from_choosing_and_no_other_one(conditions):
     broken = make_sweep(conditions)
-    whole = make_sweep(dataclasses.replace(conditions, rates=(3e-4, 3e-3, 3e-2)), "yogi")
-    quick_runs.add(1e-2)
-    run_sweeps(broken, whole)
-    out = capsys.readouterr().out
-    assert "adam lr 0.01 seed 0: failed, error: no power" in out
-    assert len(broken.failed) == 1
+    whole = make_sweep(dataclasses.replace(conditions, space=Space((3e-4, 3e-3, 3e-2))), "yogi")
+    *good, bad = broken.due()
+    assert bad.configuration.lr == 1e-2
+    assert broken.fail(bad, "no power") == "adam lr 0.01 seed 0: failed, no power"
+    for run in good:
+        broken.finish(run, dumps(record_of(run.configuration)))
+    play(broken, whole)
+    assert broken.failed == {bad.path: "no power"}
     assert broken.finals == []
     assert len(whole.finals) == 2
-    (log,) = conditions.out.rglob("*.log")
-    assert log.read_text() == "working\nerror: no power\n"
-    assert "none" in table([broken])
-    quick_runs.clear()
+    assert "none" in table([broken], 0.9)
     second = make_sweep(conditions)
-    run_sweeps(second)
-    assert len(capsys.readouterr().out.splitlines()) == 3
-    assert len(second.finals) == 2
-    assert not list(conditions.out.rglob("*.log"))
+    assert len(play(second)[1]) == 3
 
 
-def test_a_search_in_which_all_runs_diverge_trains_nothing(conditions, quick_runs, capsys):
-    sweep = make_sweep(dataclasses.replace(conditions, rates=(1e6, 3e6, 1e7)))
-    run_sweeps(sweep)
+def test_a_search_in_which_all_runs_diverge_trains_nothing(conditions):
+    sweep = make_sweep(dataclasses.replace(conditions, space=Space((1e6, 3e6, 1e7))))
+    lines, _ = play(sweep)
     assert len(sweep.losses) == 3 + MOST_EXTENSIONS
+    assert sweep.chosen is None
     assert sweep.finals == []
-    assert "diverged" in table([sweep])
-    assert "seed 0: diverged" in capsys.readouterr().out
+    assert "diverged" in table([sweep], 0.9)
+    assert lines[0] == "adam lr 1e+06 seed 0: diverged"
 
 
-def test_the_table_has_every_rate_with_its_loss_and_the_accuracies(conditions, quick_runs):
+def test_the_loss_at_a_point_is_the_median_of_its_seeds(conditions):
+    sweep = make_sweep(dataclasses.replace(conditions, search_seeds=(0, 1, 2)))
+
+    def loss(configuration):
+        return {0: 0.1, 1: 0.5, 2: None}[configuration.seed] if configuration.lr == 3e-3 else 0.6
+
+    play(sweep, loss=loss)
+    assert sweep.losses == {Point(1e-3): 0.6, Point(3e-3): 0.5, Point(1e-2): 0.6}
+    assert sweep.chosen == Point(3e-3)
+
+
+def test_varied_arguments_are_chosen_with_the_rate(conditions):
+    space = Space((1e-3, 3e-3, 1e-2), varied={"eps": (1e-8, 1e-4)})
+    sweep = make_sweep(dataclasses.replace(conditions, space=space))
+
+    def loss(configuration):
+        best = {1e-8: 1e-3, 1e-4: 3e-3}[configuration.options["eps"]]
+        return abs(math.log10(configuration.lr / best)) + (best == 1e-3) + 0.1
+
+    lines, _ = play(sweep, loss=loss)
+    assert sweep.chosen == Point(3e-3, (("eps", 1e-4),))
+    assert {r.configuration["options"]["eps"] for r in sweep.finals} == {1e-4}
+    assert "adam lr 0.003 eps 0.0001 seed 1: test loss 0.1000, accuracy 10.00%" in lines
+    assert "0.003 eps 0.0001: 0.1000" in table([sweep], 0.9)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_tuned_search_tries_as_many_points_as_it_is_told_and_goes_on_from_its_records(
+    conditions, at_once
+):
+    def sweep(trials):
+        space = Space(Range(1e-5, 1.0), varied={"eps": Range(1e-8, 1e-2)}, trials=trials)
+        return make_sweep(dataclasses.replace(conditions, space=space, seeds=(0,)))
+
+    first = sweep(6)
+    assert len(play(first, at_once=at_once)[1]) == 6 + 1
+    again = sweep(6)
+    assert play(again) == ([], [])
+    assert again.losses == first.losses
+    more = sweep(20)
+    searched = [run for run in play(more, at_once=at_once)[1] if run.point]
+    assert len(searched) == 14
+    assert len(more.losses) == 20
+    assert abs(math.log10(more.chosen.lr / 0.003)) < 1
+
+
+def test_a_tuned_search_is_nearer_to_the_best_than_its_first_points(conditions):
+    space = Space(Range(1e-6, 0.9), trials=30)
+    sweep = make_sweep(dataclasses.replace(conditions, space=space))
+    play(sweep)
+    losses = list(sweep.losses.values())
+    assert sorted(losses[10:])[10] < sorted(losses[:10])[5]
+    assert all(1e-6 <= point.lr <= 0.9 for point in sweep.losses)
+
+
+def test_a_run_that_was_given_up_is_not_made_again_while_runs_are_stopped_early(conditions):
+    early = dataclasses.replace(conditions, early=True)
+    sweep = make_sweep(early)
+    runs = list(sweep.due())
+    assert sweep.give_up(runs[0], 33.3) == "adam lr 0.001 seed 0: given up after 33 % of its steps"
+    for run in runs[1:]:
+        sweep.finish(run, dumps(record_of(run.configuration)))
+    play(sweep)
+    assert sweep.losses[Point(1e-3)] == math.inf
+    assert play(make_sweep(early)) == ([], [])
+    _, made = play(make_sweep(conditions))
+    assert [run.configuration.lr for run in made] == [1e-3]
+
+
+def test_a_record_from_another_machine_is_written_down_here(conditions):
     sweep = make_sweep(conditions)
-    run_sweeps(sweep)
-    head, row = table([sweep]).splitlines()
-    expected = "adam 0.003 10.00 % (10.00 10.00) 0.001: 0.5771, 0.003: 0.1000, 0.01: 0.6229"
-    assert " ".join(head.split()) == "optimizer lr test accuracy, seeds held-out loss by lr"
+    run = next(sweep.due())
+    assert not run.path.exists()
+    sweep.finish(run, dumps(record_of(run.configuration)))
+    assert load(run.path).configuration == run.configuration.to_dict()
+
+
+def test_the_table_has_every_rate_with_its_loss_the_accuracies_and_the_steps(conditions):
+    sweep = make_sweep(conditions)
+    play(sweep)
+    head, row = table([sweep], 0.05).splitlines()
+    expected = "adam 0.003 10.00 % (10.00 10.00) 1 0.001: 0.5771, 0.003: 0.1000, 0.01: 0.6229"
+    assert " ".join(head.split()) == (
+        "optimizer lr test accuracy, seeds steps to 5 % held-out loss by lr"
+    )
     assert " ".join(row.split()) == expected
+    assert " never " in table([sweep], 0.99)
 
 
-def test_so_many_processes_run_side_by_side_as_there_are_places(tmp_path):
-    code = "import time; time.sleep(0.4)"
-    jobs = [Job((sys.executable, "-c", code), tmp_path / str(index)) for index in range(3)]
-    with Processes(2) as processes:
-        processes.start(jobs[0])
-        assert processes.free == 1
-        processes.start(jobs[1])
-        assert processes.free == 0
-        ended = list(processes.wait())
-        assert {status for _, status, _ in ended} == {0}
-        while processes.busy:
-            ended += processes.wait()
-    assert {job for job, _, _ in ended} == set(jobs[:2])
-
-
-def test_processes_end_when_the_context_ends(tmp_path):
-    job = Job((sys.executable, "-c", "import time; time.sleep(60)"), tmp_path / "log")
-    with Processes(1) as processes:
-        processes.start(job)
-        (process, _) = processes._running[job]
-        assert process.poll() is None
-    assert process.returncode == -signal.SIGTERM
-    assert not job.log.exists()
+def test_several_schedules_and_sets_of_rules_are_arms_of_their_own():
+    experiment = CATALOG["mnist"]
+    choices = [choose_optimizer("adamw", None, []), choose_optimizer("sgd", None, [])]
+    schedules = parse_schedules(["cosine", "wsd:tail=1-sqrt,decay_percent=0.3"], None)
+    rules = parse_rule_sets(["none", "built-in;output.*:lr_scale=2"], experiment, "cnn", choices)
+    arms = make_arms(choices, schedules, rules)
+    assert [arm.label for arm in arms][:4] == [
+        "adamw, cosine, no rules",
+        "adamw, cosine, built-in and output.*:lr_scale=2",
+        "adamw, wsd tail 1-sqrt decay_percent 0.3, no rules",
+        "adamw, wsd tail 1-sqrt decay_percent 0.3, built-in and output.*:lr_scale=2",
+    ]
+    assert len(arms) == 8
+    assert arms[1].rules.texts == ("built-in", "output.*:lr_scale=2")
 
 
 @pytest.fixture
@@ -284,96 +390,52 @@ def sweep_command(tmp_path, capfd):
     return run
 
 
-@pytest.mark.slow
-def test_the_command_trains_for_real_and_a_second_time_has_nothing_to_do(sweep_command, tmp_path):
-    arguments = ["--optimizer", "Adam", "--data", "digits", "--lrs", "1e-4,3e-3,10"]
-    arguments += ["--schedule", "wsd", "--schedule-set", "tail=1-sqrt,decay_percent=0.5"]
-    epochs = ["--search-epochs", 1, "--epochs", 0.5, "--seeds", "7", "--jobs", 2]
-    status, out, err = sweep_command(*arguments, *epochs, "--set", "betas=0.9,0.99")
-    assert (status, err) == (0, "")
-    assert len(out.splitlines()) == 6
-    searched, (trained,) = load_all(tmp_path / "out" / "sweep"), load_all(tmp_path / "out")
-    assert [r.configuration["lr"] for r in searched] == [1e-4, 3e-3, 10]
-    assert trained.configuration == searched[0].configuration | {
-        "data": "digits",
-        "lr": 3e-3,
-        "epochs": 0.5,
-        "seed": 7,
-    }
-    assert trained.configuration["options"] == {"betas": [0.9, 0.99]}
-    assert trained.configuration["schedule"] == "wsd"
-    assert trained.configuration["schedule_options"] == {"tail": "1-sqrt", "decay_percent": 0.5}
-    assert trained.environment["threads"] == 1
-    assert (searched[0].data["name"], trained.data["name"]) == ("digits-held-out", "digits")
-    left = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*")}
-    assert {path.suffix for path in left if path.name != ".labml.yaml"} <= {".json", ""}
-    status, again, err = sweep_command(*arguments, *epochs, "--set", "betas=0.9,0.99")
-    assert (status, err) == (0, "")
-    assert again.splitlines() == out.splitlines()[-2:]
-
-
-def processes_of(folder):
-    """Return the command lines of all processes that name a folder."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = path.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_sweep_that_is_stopped_takes_its_processes_with_it(tmp_path, number, status):
-    command = [sys.executable, "-m", "experiments.sweep", "--optimizer", "adam"]
-    command += ["--data", "digits", "--search-epochs", "500", "--jobs", "2"]
-    process = subprocess.Popen(
-        [*command, "--out", str(tmp_path / "out")],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while len(processes_of(tmp_path / "out")) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == status
-    assert "Traceback" not in err
-    assert processes_of(tmp_path / "out") == []
-    assert not list((tmp_path / "out").rglob("*.json"))
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--all", "--optimizer", "adam"], "--optimizer"),
-        (["--optimizer", "adm"], "adam"),
-        (["--optimizer", "adam", "--set", "beta=0.9"], "did you mean betas?"),
-        (["--optimizer", "adam", "--set", "lr=0.1"], "--lrs"),
-        (["--optimizer", "adam", "--lrs", "0.1,0.2"], "at least 3"),
-        (["--optimizer", "adam", "--lrs", "0.1,0.2,0.2"], "at least 3"),
-        (["--optimizer", "adam", "--lrs", "0,0.1,0.2"], "above 0"),
-        (["--optimizer", "adam", "--lrs", "0.1,0.2,inf"], "above 0"),
-        (["--optimizer", "adam", "--lrs", "0.1,0.2,nan"], "above 0"),
-        (["--optimizer", "adam", "--lrs", "a,b,c"], "'a,b,c'"),
-        (["--optimizer", "adam", "--seeds", "-1"], "'-1'"),
-        (["--optimizer", "adam", "--seeds", ""], "--seeds"),
-        (["--optimizer", "adam", "--epochs", "inf"], "--epochs"),
-        (["--optimizer", "adam", "--search-epochs", "0"], "--search-epochs"),
-        (["--optimizer", "adam", "--jobs", "0"], "--jobs"),
-        (["--optimizer", "adam", "--data", "auto"], "'mnist', 'digits'"),
+        (["--optimizers", "adm"], "adam"),
+        (["--optimizers", "adam,adm"], "adam"),
+        (["--set", "beta=0.9"], "did you mean betas?"),
+        (["--set", "lr=0.1"], "--lr"),
+        (["--lr", "0.1,0.2"], "at least 3"),
+        (["--lr", "0.1,0.2,0.2"], "at least 3"),
+        (["--lr", "0,0.1,0.2"], "above 0"),
+        (["--lr", "0.1,0.2,inf"], "above 0"),
+        (["--lr", "0.1,0.2,nan"], "above 0"),
+        (["--lr", "a,b,c"], "'a' in a,b,c is no number"),
+        (["--lr", "1:0.1:3"], "0 < LOW < HIGH"),
+        (["--lr", "0.1:1:2"], "from 3 on"),
+        (["--lr", "0.1:1:x"], "from 3 on"),
+        (["--lr", "0.1:1:3:4"], "LOW:HIGH:N"),
+        (["--lr", "0.1:1"], "--search"),
+        (["--vary", "eps=1e-8:1"], "--search"),
+        (["--vary", "eps"], "NAME=VALUE"),
+        (["--vary", "lr=0.1;0.2"], "--lr"),
+        (["--vary", "epps=0.1;0.2"], "epps"),
+        (["--vary", "eps=a;b"], "a is no Python value"),
+        (["--vary", "eps=1;2", "--vary", "eps=3;4"], "varied twice"),
+        (["--optimizers", "adam,sgd", "--vary", "betas=0.9,0.99"], "not every optimizer"),
+        (["--optimizers", "adam", "--vary", "eps=-1;1e-8"], "eps"),
+        (["--schedule", "cosin"], "did you mean cosine?"),
+        (["--schedule", "wsd:tial=cosine"], "did you mean tail?"),
+        (["--wd-schedule", "cosine"], "the weight decay of Adam is 0"),
+        (["--rules", "nothing.*:lr_scale=2"], "nothing.*"),
+        (["--rules", "built-on"], "built-on"),
+        (["--experiment", "imagenet"], "'mnist', 'cifar'"),
+        (["--model", "big"], "cnn, fast"),
+        (["--seeds", "-1"], "'-1'"),
+        (["--seeds", "0"], "'0'"),
+        (["--seeds", ""], "--seeds"),
+        (["--search-seeds", "1,a"], "--search-seeds"),
+        (["--epochs", "inf"], "--epochs"),
+        (["--search-epochs", "0"], "--search-epochs"),
+        (["--search", "0"], "--search"),
+        (["--stop-early", "hyperband"], "asha"),
+        (["--jobs", "0"], "--jobs"),
+        (["--target", "98"], "--target"),
+        (["--gpus-per-trial", "-1"], "--gpus-per-trial"),
+        (["--retries", "-1"], "--retries"),
+        (["--data", "auto-held-out"], "auto, mnist, digits"),
     ],
 )
 def test_a_wrong_option_is_one_line_before_anything_runs(
@@ -392,39 +454,52 @@ def test_the_help_shows_the_defaults(sweep_command):
     status, out, _ = sweep_command("--help")
     assert status == 0
     for text in (
-        "[default: (adam)]",
-        "[default: 0,1,2]",
-        "[default: 1;",
+        "[default: adam]",
+        "[default: 3]",
+        "(0.98 for mnist, 0.7 for cifar)",
         "(5 around the optimizer",
     ):
         assert text in " ".join(out.split())
 
 
-def test_without_a_name_adam_is_searched_for(sweep_command, quick_runs, tmp_path):
-    status, _, _ = sweep_command("--data", "digits", "--seeds", "0")
-    assert status == 0
-    assert {r.optimizer for r in load_all(tmp_path / "out")} == {"adam"}
-
-
 def test_missing_data_is_one_line_before_anything_runs(sweep_command, tmp_path, offline):
-    status, out, err = sweep_command("--optimizer", "adam", "--data-root", tmp_path / "nothing")
+    status, out, err = sweep_command("--data", "mnist", "--data-root", tmp_path / "nothing")
     assert (status, out) == (1, "")
     assert err.startswith("error: MNIST is not in")
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def made_at_once(monkeypatch):
+    """Let runs be made by their losses."""
+
+    def run_all(sweeps, places):
+        play(*sweeps)
+
+    monkeypatch.setattr(experiments.sweep, "run_all", run_all)
+
+
+def test_without_a_name_adam_is_searched_for(sweep_command, made_at_once, tmp_path):
+    status, out, _ = sweep_command("--data", "digits", "--seeds", "0,")
+    assert status == 0
+    assert {r.optimizer for r in load_all(tmp_path / "out")} == {"adam"}
+    pictures = [
+        tmp_path / "out" / f"sweep-{name}.svg" for name in ("sensitivity", "curves", "steps")
+    ]
+    assert all(str(path) in out and path.read_text().startswith("<svg") for path in pictures)
+
+
 def test_an_optimizer_whose_file_is_broken_does_not_keep_the_others_from_running(
-    sweep_command, monkeypatch, quick_runs, tmp_path
+    sweep_command, monkeypatch, made_at_once, tmp_path
 ):
     def choose(name, lr, settings):
         if name == "yogi":
             raise SyntaxError("'(' was never closed")
         return choose_optimizer(name, lr, settings)
 
-    monkeypatch.setattr("experiments.sweep_cli.choose_optimizer", choose)
-    names = ["--optimizer", "yogi", "--optimizer", "adam"]
-    status, _, err = sweep_command(*names, "--data", "digits", "--seeds", "0")
+    monkeypatch.setattr("experiments.arms.choose_optimizer", choose)
+    status, _, err = sweep_command("--optimizers", "yogi,adam", "--data", "digits", "--seeds", "1")
     assert status == 1
     assert "yogi cannot be loaded: SyntaxError: '(' was never closed" in err
     assert "1 optimizers could not be loaded" in err

@@ -186,7 +186,7 @@ def test_the_command_leaves_the_same_rows_each_time_and_a_chart(tmp_path, capfd,
     monkeypatch.setattr(widths, "LRS", (0.001, 0.004))
     folders = [tmp_path / "a", tmp_path / "b"]
     for folder in folders:
-        arguments = ["--data", "digits", "--widths", "16,8", "--seeds", "3", "--out", str(folder)]
+        arguments = ["--data", "digits", "--widths", "16,8", "--seeds", "3,", "--out", str(folder)]
         assert run_command(main, arguments) == 0
     out = capfd.readouterr().out
     (first,), (second,) = (list(folder.glob("*.json")) for folder in folders)
@@ -209,7 +209,7 @@ def test_the_command_leaves_the_same_rows_each_time_and_a_chart(tmp_path, capfd,
         (["--widths", "64,wide"], "'64,wide' is no list of two or more widths"),
         (["--widths", "0,64"], "'0,64' is no list of two or more widths"),
         (["--epochs", "0"], "0.0 is not in the range x>0"),
-        (["--seeds", "a"], "'a' is no list of whole numbers from 0 on"),
+        (["--seeds", "a"], "'a' is neither how many seeds nor a list of them"),
         (["--data", "digits-held-out"], "is not one of 'auto', 'mnist', 'digits'"),
     ],
 )
