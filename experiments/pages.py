@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from experiments import plots, schedule_plots
 from experiments.committed import EXPERIMENTS
+from experiments.comparison_figure import comparison_figures
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
 from experiments.results_page import results_figures
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
@@ -23,6 +24,9 @@ ASSETS = Path(__file__).parent / "assets"
 OPTIMIZERS = f"{LIBRARY}.optimizers."
 CHAPTERS = {f"experiments.{name}": name for name in EXPERIMENTS}
 """The experiments by the modules of their chapters."""
+
+COMPARISON = "experiments.comparison"
+"""The module of the chapter that shows two rankings."""
 
 RESULTS_PAGE = "experiments/results"
 """The name of the page that shows the results of all optimizers."""
@@ -55,6 +59,8 @@ class Plugin:
             yield from optimizer_figures(name)
         elif chapter.module in CHAPTERS:
             yield from experiment_figures(CHAPTERS[chapter.module])
+        elif chapter.module == COMPARISON:
+            yield from comparison_figures()
         elif chapter.module:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
         elif chapter.name == RESULTS_PAGE:

@@ -1,0 +1,51 @@
+"""The command line of the comparison: which records are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from experiments import committed
+from experiments.options import study_command
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    experiment: str
+    folder: Path | None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the records."""
+        return self.folder or committed.folder(self.experiment)
+
+
+def comparison_command(run: Callable[[Options], None]) -> click.Command:
+    """Return the command that hands what the command line says to `run`."""
+    params = [
+        click.Option(
+            ["--experiment"],
+            type=click.Choice(list(committed.EXPERIMENTS)),
+            default=next(iter(committed.EXPERIMENTS)),
+            show_default=True,
+            help="The experiment whose committed records are compared.",
+        ),
+        click.Option(
+            ["--folder"],
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            show_default="the committed records of the experiment",
+            help="Folder of other records, such as runs/mnist, with the searches in its folder sweep.",
+        ),
+    ]
+    return study_command(
+        "comparison",
+        Options,
+        run,
+        params,
+        "Print what the records of a sweep say about its optimizers, and how surely.",
+    )
