@@ -186,13 +186,13 @@ def test_what_a_network_is_trained_with_belongs_to_it():
     assert after == before | {"model": after["model"]} != before
 
 
+NAMELESS = lambda: nn.Linear(2, 2)  # noqa: E731
+
+
 def test_a_network_whose_code_cannot_be_found_is_refused():
     recipe = dataclasses.replace(CATALOG["mnist"].recipe, make_model=NAMELESS)
     with pytest.raises(ValueError, match=r"lambda.* must be .* at the top level of tests"):
         code_versions(make_configuration(), recipe)
-
-
-NAMELESS = lambda: nn.Linear(2, 2)  # noqa: E731
 
 
 def test_a_record_is_told_which_parts_of_its_code_have_changed_and_where_they_stand(root):
