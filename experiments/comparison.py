@@ -18,8 +18,8 @@ held back. With one learning rate for everyone these come first:
 | everyone's default | NAdam | Yogi | Adadelta |
 | everyone's best | Adam with warm-up | NAdam | AdaBelief |
 
-No row is wrong. The first says whose best rate lies near 0.001, the fourth whose author had a task like this one
-in mind. Only the last, from [the search](sweep.py), is about the optimizers, and it too depends on how
+No row is wrong. The first says whose best rate lies near 0.001, the fourth whose default happens to suit this
+network. Only the last, from [the search](sweep.py), is about the optimizers, and it too depends on how
 the search was made.
 
 So a comparison has to say what was tuned, with how many runs, on which images, over how many seeds, what the band is, and on
@@ -40,7 +40,7 @@ import itertools
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import NormalDist, fmean, median, variance
+from statistics import NormalDist, fmean, median, stdev, variance
 
 import click
 
@@ -57,12 +57,19 @@ from experiments.comparison_results import (
     runs,
     searches,
 )
+from experiments.records import Record
 from experiments.result_rows import NEAR, best_rate
 from experiments.run_figures import accuracy
 from experiments.sensitivity import held_out_loss
 
+Values = Mapping[str, float]
+"""A value of each optimizer."""
 
-def ranking(values: Mapping[str, float]) -> list[str]:
+BySeed = Mapping[str, Sequence[float]]
+"""Values of each optimizer, in the order of the seeds."""
+
+
+def ranking(values: Values) -> list[str]:
     r"""## What was tuned
 
     Return the labels, that of the least value first.
@@ -84,17 +91,18 @@ def ranking(values: Mapping[str, float]) -> list[str]:
 
 
 def pairs_that_change_order(
-    one: Mapping[str, float], other: Mapping[str, float], factor: float = 1.0
+    one: Values, other: Values, factor: float = 1.0
 ) -> list[tuple[str, str]]:
     """## How many pairs turn around
 
     Return the pairs of labels of which the first has the lower value in `one`, and the second in `other`.
 
-    * `factor`: how many times as large the higher value must be, both times
+    * `factor`: how many times as large the higher value must be, both times; 1 or more
 
     Between default and best rates 74 of 210 pairs do; the chart at the end shows them. Many are near ties. One optimizer's
     test loss differs by 11 % over the seeds (median), so ask for a factor of 1.1 both times: 29 pairs are left.
     """
+    _require("factor", factor)
     shared = [label for label in one if label in other]
     return [
         (a, b)
@@ -117,10 +125,16 @@ def chance_outside(seeds: int) -> float:
     For one in twenty it takes 39 seeds. The band says how far apart three runs were, not where the next will be.
 
     Why not mean and standard error? From three values the error itself is hardly known: the true mean lies
-    within one of it in $1/\sqrt 3 = 58\,\%$ of cases, not in 68 %, and that only for normally distributed values.
-    The range supposes nothing, and both its ends are runs with a record.
+    within one standard error in $1/\sqrt 3 = 58\,\%$ of cases, not in 68 %, and that only for normally distributed
+    values. The range supposes no distribution, and both its ends are runs with a record.
     """
+    _require("seeds", seeds)
     return 2 / (seeds + 1)
+
+
+def _require(name: str, value: float) -> None:
+    if not value >= 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 def chance_apart(seeds: int) -> float:
@@ -134,6 +148,7 @@ def chance_apart(seeds: int) -> float:
     are differences. AMSGrad stands first with 99.42 %, and the ranges of six others reach into its own. Three seeds
     do not tell these seven apart.
     """
+    _require("seeds", seeds)
     return 2 / math.comb(2 * seeds, seeds)
 
 
@@ -161,17 +176,17 @@ def paired_spread(one: Sequence[float], other: Sequence[float]) -> float:
     if len(one) != len(other) or len(one) < 2:
         counts = f"{len(one)} and {len(other)}"
         raise ValueError(f"one and other must be of one length, 2 or more, got {counts}")
-    apart_from_each_other = variance(one) + variance(other)
-    if apart_from_each_other == 0:
+    unpaired = variance(one) + variance(other)
+    if unpaired == 0:
         return 1.0
-    differences = [a - b for a, b in zip(one, other, strict=True)]
-    return math.sqrt(variance(differences) / apart_from_each_other)
+    paired = variance([a - b for a, b in zip(one, other, strict=True)])
+    return math.sqrt(paired / unpaired)
 
 
 def standard_error(accuracy: float, images: int) -> float:
     r"""## Ten thousand images
 
-    Return the standard error of an accuracy that was measured on so many images, both from 0 to 1.
+    Return the standard error of an accuracy $p$, from 0 to 1, that was measured on $n$ images:
 
     $$\sqrt{\frac{p\,(1 - p)}{n}}$$
 
@@ -181,6 +196,9 @@ def standard_error(accuracy: float, images: int) -> float:
     Other images would move all optimizers together, as far as the same ones are hard for all. How much they would
     move a *difference* depends on those that only one of two reads, and the records do not keep these.
     """
+    if not 0 <= accuracy <= 1:
+        raise ValueError(f"accuracy must be from 0 to 1, got {accuracy}")
+    _require("images", images)
     return math.sqrt(accuracy * (1 - accuracy) / images)
 
 
@@ -195,8 +213,9 @@ def expected_best(candidates: int) -> float:
     the last look, as much as lies between the first place and the ninth. So the [search](sweep.py) chooses on other
     images, and what counts is the last step.
     """
-    # The mean over the quantiles of the maximum: its distribution function is that of one, to this power.
+    _require("candidates", candidates)
     parts = 20_000
+    # The distribution function of the maximum is that of one candidate to their power.
     quantiles = (((part + 0.5) / parts) ** (1 / candidates) for part in range(parts))
     return fmean(map(NormalDist().inv_cdf, quantiles))
 
@@ -210,11 +229,18 @@ def report(found: Groups, finals: Groups) -> Iterator[str]:
     * `finals`: the runs at the rates that they chose
     """
     yield from _tuning(found)
-    yield ""
     yield from _one_rate(found)
-    if len(accuracies := by_seed(finals, accuracy)) > 1:
-        yield ""
-        yield from _seeds(found, finals, accuracies)
+    accuracies = by_seed(finals, accuracy)
+    if len(accuracies) > 1:
+        losses = by_seed(finals, held_out_loss)
+        everyone = [run for group in finals.values() for run in group]
+        yield from _places(accuracies)
+        yield from _ranges(accuracies, losses)
+        yield from _pairing(accuracies, losses)
+        yield from _images(accuracies, everyone[0].data["test_samples"])
+        yield from _gains(accuracies, everyone)
+        after = {label: median(values) for label, values in losses.items()}
+        yield _turned(best_losses(found), after, "the search to the final losses")
 
 
 def _tuning(found: Groups) -> Iterator[str]:
@@ -228,7 +254,7 @@ def _tuning(found: Groups) -> Iterator[str]:
         rates = f"{default_point(search[0]):>7g}  {usual}  {best_rate(search):>7g}"
         yield f"{label:30}  {rates}  {best[label]:7.4f}  {len(search):4}"
     clear = len(pairs_that_change_order(default, best, NEAR))
-    yield _turned(default, best, "default to best rates") + f", {clear} by a factor of {NEAR:g}"
+    yield f"{_turned(default, best, 'default to best rates')}, {clear} by a factor of {NEAR:g}"
 
 
 def _one_rate(found: Groups) -> Iterator[str]:
@@ -238,42 +264,56 @@ def _one_rate(found: Groups) -> Iterator[str]:
         yield "  " + _turned(losses, best, f"{rate:g} for all to best rates")
 
 
-def _turned(one: Mapping[str, float], other: Mapping[str, float], change: str) -> str:
+def _turned(one: Values, other: Values, change: str) -> str:
+    turned = len(pairs_that_change_order(one, other))
     pairs = math.comb(len(one.keys() & other.keys()), 2)
-    return f"{len(pairs_that_change_order(one, other))} of {pairs} pairs change order from {change}"
+    return f"{turned} of {pairs} pairs change order from {change}"
 
 
-def _seeds(found: Groups, finals: Groups, accuracies: Mapping[str, list[float]]) -> Iterator[str]:
-    losses = by_seed(finals, held_out_loss)
-    everyone = [run for group in finals.values() for run in group]
+def _places(accuracies: BySeed) -> Iterator[str]:
     seeds = len(next(iter(accuracies.values())))
     yield f"test accuracy of {len(accuracies)} optimizers, {seeds} seeds, in %"
-    middles = {label: -median(values) for label, values in accuracies.items()}
-    for label in ranking(middles):
+    for label in _by_accuracy(accuracies):
         values = accuracies[label]
         yield f"{label:30}  {median(values):6.2f}  {min(values):6.2f} to {max(values):6.2f}"
-    first = accuracies[ranking(middles)[0]]
+
+
+def _by_accuracy(accuracies: BySeed) -> list[str]:
+    return ranking({label: -median(values) for label, values in accuracies.items()})
+
+
+def _ranges(accuracies: BySeed, losses: BySeed) -> Iterator[str]:
     pairs = list(itertools.combinations(accuracies.values(), 2))
     yield f"{sum(not apart(*pair) for pair in pairs)} of {len(pairs)} pairs overlap"
-    reach = sum(not apart(first, values) for values in accuracies.values()) - 1
+    first, *others = (accuracies[label] for label in _by_accuracy(accuracies))
+    reach = sum(not apart(first, values) for values in others)
     yield f"{reach} others reach into the range of the first"
-    images = everyone[0].data["test_samples"]
-    error = 100 * standard_error(median(first) / 100, images)
+    shares = [(max(values) - min(values)) / median(values) for values in losses.values()]
+    yield f"range of the loss over the seeds, median: {median(shares):.0%}"
+
+
+def _pairing(accuracies: BySeed, losses: BySeed) -> Iterator[str]:
+    if len(next(iter(accuracies.values()))) < 2:
+        return
+    deviations = [stdev(values) for values in accuracies.values()]
+    yield f"standard deviation over the seeds, median: {median(deviations):.2f}"
+    yield f"paired spread of the accuracy: {_median_spread(accuracies):.2f}"
+    yield f"paired spread of the loss: {_median_spread(losses):.2f}"
+
+
+def _images(accuracies: BySeed, images: int) -> Iterator[str]:
+    first = median(accuracies[_by_accuracy(accuracies)[0]])
+    error = 100 * standard_error(first / 100, images)
     yield f"standard error of the first on {images:,} images: {error:.2f}"
-    if seeds > 1:
-        deviations = [math.sqrt(variance(values)) for values in accuracies.values()]
-        yield f"standard deviation over the seeds, median: {median(deviations):.2f}"
-        yield f"paired spread of accuracy: {_median_spread(accuracies):.2f}, of loss: {_median_spread(losses):.2f}"
-    ranges = [(max(values) - min(values)) / median(values) for values in losses.values()]
-    yield f"range of the loss over the seeds, median: {median(ranges):.0%}"
+
+
+def _gains(accuracies: BySeed, everyone: Sequence[Record]) -> Iterator[str]:
     gains = [max(values) - median(values) for values in accuracies.values()]
     yield f"best seed above the median one: {median(gains):.2f}"
     yield f"best look above the last one: {median(map(gain_of_looking, everyone)):.2f}"
-    after = {label: median(values) for label, values in losses.items()}
-    yield _turned(best_losses(found), after, "the search to the loss of the final runs")
 
 
-def _median_spread(values: Mapping[str, Sequence[float]]) -> float:
+def _median_spread(values: BySeed) -> float:
     pairs = itertools.combinations(values.values(), 2)
     return median(paired_spread(one, other) for one, other in pairs)
 

@@ -116,6 +116,23 @@ def test_the_standard_error_is_that_over_all_sets_of_images():
 
 
 @pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: chance_outside(0), "seeds must be at least 1, got 0"),
+        (lambda: chance_apart(0), "seeds must be at least 1, got 0"),
+        (lambda: expected_best(0), "candidates must be at least 1, got 0"),
+        (lambda: standard_error(0.5, 0), "images must be at least 1, got 0"),
+        (lambda: standard_error(99.4, 100), "accuracy must be from 0 to 1, got 99.4"),
+        (lambda: pairs_that_change_order({}, {}, 0.9), "factor must be at least 1, got 0.9"),
+        (lambda: pairs_that_change_order({}, {}, math.nan), "factor must be at least 1, got nan"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
     ("candidates", "expected"),
     [(1, 0.0), (2, 1 / math.sqrt(math.pi)), (3, 1.5 / math.sqrt(math.pi))],
 )
@@ -288,11 +305,12 @@ def lines():
         (r"(6) others reach", "the ranges of six others.*tell these seven apart"),
         (r"first on 10,000 images: (\S+)", "At 99.42 % it is {} points"),
         (r"over the seeds, median: (0\.\d+)", "the standard deviation on MNIST is {} points"),
-        (r"accuracy: (\S+), of loss: (\S+)", "pairs is {} for the accuracy, {} for the test loss"),
+        (r"spread of the accuracy: (\S+)", "pairs is {} for the accuracy"),
+        (r"spread of the loss: (\S+)", "accuracy, {} for the test loss"),
         (r"loss over the seeds, median: (\d+)%", "differs by {} % over the seeds"),
         (r"best seed above the median one: (\S+)", "the best seed is {} points above"),
         (r"best look above the last one: (\S+)", "1000 test images is {} above"),
-        (r"(\d+ of \d+ pairs) .* final runs", "Between these two losses {} change order"),
+        (r"(\d+ of \d+ pairs) .* final losses", "Between these two losses {} change order"),
     ],
 )
 def test_the_numbers_of_the_page_are_those_of_the_records(line, sentence, lines):
