@@ -82,7 +82,8 @@ class StopSignal:
     """Turns the first Ctrl-C or SIGTERM into a wish that is granted after the current step.
 
     A second one acts at once. Outside the main thread, where Python gives no signals, it waits for
-    none.
+    none. When the wish has been granted, another Ctrl-C is ignored: what is left is a message and the
+    end of the process, and it would only put a traceback in their place.
     """
 
     def __init__(self) -> None:
@@ -95,13 +96,18 @@ class StopSignal:
                 self._before[number] = signal.signal(number, self._receive)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._restore()
+        if kind is StoppedError and self._before:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number
-        self.__exit__()
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 class Run:
@@ -265,7 +271,7 @@ def _begin(task: Task, resume: bool, notice: Notice) -> Run:
     try:
         run.resume(notice)
     except Exception as error:  # whole, but of another version: what it lacks shows anywhere
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         notice(f"the checkpoint does not fit this run ({reason[:120]}): starting at step 1")
         return Run(task)
     return run
