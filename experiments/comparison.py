@@ -1,14 +1,14 @@
 r"""---
 title: A fair comparison
 summary: >-
-  One learning rate for all picks another winner at every rate: what was tuned, at what cost, over how many
-  seeds, and how much of a ranking is luck.
+  Every learning rate has another winner: what was tuned, at what cost, over how many seeds, and how much of a
+  ranking is luck.
 chapter: "12.14"
 needs: [experiments/mnist, experiments/sweep]
 ---
 
-Who wins? Train the [MNIST network](mnist.py) for one epoch, and look at the loss on images that were
-held back. With one learning rate for everyone these come first:
+Train the [MNIST network](mnist.py) for one epoch, and look at the loss on images that were held back. With one
+learning rate for everyone these optimizers come first:
 
 | learning rate | first | second | third |
 |---|---|---|---|
@@ -22,9 +22,8 @@ No row is wrong. The first says whose best rate lies near 0.001, the fourth whos
 network. Only the last, from [the search](sweep.py), is about the optimizers, and it too depends on how
 the search was made.
 
-So a comparison has to say what was tuned, with how many runs, on which images, over how many seeds, what the band is, and on
-which task. This page says it for the [results](../docs_src/experiments/results.md), with functions for records of your
-own:
+A comparison has to say what was tuned, at what cost, over how many seeds, and what its bands are. This page says it for the
+[results](../docs_src/experiments/results.md), with functions for records of your own:
 
 ```sh
 python -m experiments.comparison
@@ -76,12 +75,12 @@ def ranking(values: Values) -> list[str]:
 
     The learning rate, and nothing else: for each of 21 optimizers five to eight runs of one epoch with one seed, 114
     in all. SGD's loss at its default of 0.001 is six times that at its best rate. For six optimizers the point of
-    the grid next to the default was the best.
+    the grid nearest to the default was the best.
 
     $\beta$ and $\varepsilon$ stayed where their authors had put them. Who has more to set may gain more from more
     runs, so a ranking holds for a budget [1]. Without a limit Adam should never lose to momentum, which it can
-    approximate; the space that is searched may explain published rankings better than anything else [2]. And
-    to try several optimizers at their defaults worked about as well as to tune one of them [3].
+    approximate; what explains published rankings best may be the space that was searched [2]. And to try
+    several optimizers at their defaults worked about as well as to tune one [3].
 
     [1] Sivaprasad and others, *Optimizer Benchmarking Needs to Account for Hyperparameter Tuning*, 2020, arXiv:1910.11758.
     [2] Choi and others, *On Empirical Comparisons of Optimizers for Deep Learning*, 2019, arXiv:1910.05446.
@@ -97,7 +96,7 @@ def pairs_that_change_order(
 
     Return the pairs of labels of which the first has the lower value in `one`, and the second in `other`.
 
-    * `factor`: how many times as large the higher value must be, both times; 1 or more
+    * `factor`: how many times as large the higher value must be, both times; `ValueError` below 1
 
     Between default and best rates 74 of 210 pairs do; the chart at the end shows them. Many are near ties. One optimizer's
     test loss differs by 11 % over the seeds (median), so ask for a factor of 1.1 both times: 29 pairs are left.
@@ -114,7 +113,7 @@ def pairs_that_change_order(
 def chance_outside(seeds: int) -> float:
     r"""## Three seeds, and a fourth
 
-    Return the chance that one more run falls outside the range of `seeds` runs.
+    Return the chance that one more run falls outside the range of `seeds` runs. Raises `ValueError` for less than one.
 
     The bands of the charts go from the worst to the best of three seeds. Of four seeds each is as likely as any
     other to be the worst, and as likely to be the best. So the fourth falls outside the band of the first
@@ -124,9 +123,9 @@ def chance_outside(seeds: int) -> float:
 
     For one in twenty it takes 39 seeds. The band says how far apart three runs were, not where the next will be.
 
-    Why not mean and standard error? From three values the error itself is hardly known: the true mean lies
-    within one standard error in $1/\sqrt 3 = 58\,\%$ of cases, not in 68 %, and that only for normally distributed
-    values. The range supposes no distribution, and both its ends are runs with a record.
+    Why not mean and standard error? With three values the error itself is hardly known: the true mean lies within it in
+    $1/\sqrt 3 = 58\,\%$ of cases instead of 68 %, if values are normally distributed. The range assumes no
+    distribution, and both its ends are runs with a record.
     """
     _require("seeds", seeds)
     return 2 / (seeds + 1)
@@ -140,7 +139,8 @@ def _require(name: str, value: float) -> None:
 def chance_apart(seeds: int) -> float:
     r"""## When two ranges do not overlap
 
-    Return the chance that the ranges of two optimizers that are equally good do not overlap.
+    Return the chance that the ranges of two optimizers do not overlap although their runs are distributed alike.
+    Raises `ValueError` for less than one seed.
 
     Of $2n$ runs the $n$ worst must then belong to one optimizer: 2 of $\binom{2n}{n}$ choices, 1 in 10 for three seeds.
 
@@ -186,15 +186,16 @@ def paired_spread(one: Sequence[float], other: Sequence[float]) -> float:
 def standard_error(accuracy: float, images: int) -> float:
     r"""## Ten thousand images
 
-    Return the standard error of an accuracy $p$, from 0 to 1, that was measured on $n$ images:
+    Return the standard error of an accuracy $p$, from 0 to 1, that was measured on $n$ images; raises
+    `ValueError` for others:
 
     $$\sqrt{\frac{p\,(1 - p)}{n}}$$
 
     At 99.42 % it is 0.08 points, at 80 % it is 0.40. From seed to seed the standard deviation on MNIST is 0.04 points
     (median). Seeds do not make the 0.08 smaller, because all of them read the same images.
 
-    Other images would move all optimizers together, as far as the same ones are hard for all. How much they would
-    move a *difference* depends on those that only one of two reads, and the records do not keep these.
+    How far other images would move the *difference* of two optimizers depends on those that only one of them reads.
+    The records do not keep these.
     """
     if not 0 <= accuracy <= 1:
         raise ValueError(f"accuracy must be from 0 to 1, got {accuracy}")
@@ -206,7 +207,7 @@ def expected_best(candidates: int) -> float:
     """## The best of many
 
     Return how far the best of equal candidates stands above their mean, in standard deviations, for noise
-    that is normally distributed.
+    that is normally distributed. Raises `ValueError` for less than one.
 
     Whoever reports the best reports luck: 0.85 for the best of three, 1.16 of five, 1.95 of 24. In the records of
     MNIST the best seed is 0.04 points above the median one. The best of 24 looks at 1000 test images is 0.10 above
@@ -332,11 +333,11 @@ if __name__ == "__main__":
 # ## What these records cannot show
 #
 # - *Length.* The search ranks after one epoch, the results after three. Between these two losses 77 of 210 pairs change
-#   order, as many as between default and best rates. Adam with warm-up has the lowest loss of all searches, and the
-#   fifteenth after three epochs. Who would be first after thirty is not known.
-# - *Cost.* The charts count steps, and all runs have as many. Sophia makes one more pass in every ten for its
-#   curvature, which no chart over steps or epochs shows. AlgoPerf [4] measures the time to a given result on fixed hardware. The
-#   durations in these records will not do, because a sweep may run several jobs side by side.
+#   order, as many as between default and best rates: Adam with warm-up goes from the first place to the fifteenth. Who
+#   would be first after thirty is not known.
+# - *Cost.* All runs have the same number of steps. Sophia makes one more pass in every ten for its curvature, which no chart
+#   over steps or epochs shows. AlgoPerf [4] measures the time to a given result on fixed hardware. The durations in these
+#   records will not do, because a sweep may run several jobs side by side.
 # - *Scale.* Small images, half a million weights, and batches of 64 say nothing about large batches, long runs, or language
 #   models, nor about how much warm-up and weight decay those need. Over many tasks no optimizer clearly dominated [3].
 #
