@@ -11,9 +11,11 @@ import experiments.sweep
 from experiments.arms import make_arms, parse_rule_sets, parse_schedules
 from experiments.catalog import CATALOG
 from experiments.cli import run_command
+from experiments.curves import group_by_rate
 from experiments.optimizers import choose_optimizer
 from experiments.records import dumps, load, load_all
 from experiments.search_space import Point, Range, Space
+from experiments.sensitivity import held_out_loss
 from experiments.sweep import (
     MOST_EXTENSIONS,
     GridSearch,
@@ -27,6 +29,7 @@ from experiments.sweep import (
 )
 from experiments.sweep_plan import Conditions, Sweep
 from experiments.sweep_report import table
+from experiments.trials import FIRST_LOOK
 from tests.experiments.examples import make_record
 
 ROOT = Path(__file__).parents[2]
@@ -517,3 +520,20 @@ def test_the_chapter_states_the_losses_of_the_committed_searches(name):
     texts = [f"{losses[lr]:.3f}" for lr in sorted(losses)]
     texts[sorted(losses).index(best(losses))] = f"**{losses[best(losses)]:.3f}**"
     assert [cell for cell in stated if cell] == texts
+
+
+def test_the_chapter_says_how_often_early_stopping_would_have_stopped_the_best():
+    searches = group_by_rate(load_all(SEARCHES)).values()
+    assert len(searches) == 23
+    lost = [runs[0].optimizer for runs in searches if not survives_the_first_look(runs)]
+    assert lost == ["adam_warmup"]
+
+
+def survives_the_first_look(search):
+    """Whether the best run of a search is among the best third after a quarter of the steps."""
+    best = min(search, key=held_out_loss)
+    steps = best.curves["test_subset"]["step"]
+    look = next(i for i, step in enumerate(steps) if 100 * step >= FIRST_LOOK * best.final["step"])
+    losses = {run.path: run.curves["test_subset"]["loss"][look] for run in search}
+    ranked = sorted(losses, key=lambda path: losses[path] or math.inf)
+    return best.path in ranked[: math.ceil(len(search) / 3)]
