@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from experiments import committed
+from experiments.comparison_report import report
+from experiments.comparison_results import runs, searches
 from experiments.options import study_command
 
 
@@ -25,8 +26,14 @@ class Options:
         return self.folder or committed.folder(self.experiment)
 
 
-def comparison_command(run: Callable[[Options], None]) -> click.Command:
-    """Return the command that hands what the command line says to `run`."""
+def compare(options: Options) -> None:
+    """Print what the records in a folder say."""
+    for line in report(searches(options.place), runs(options.place)):
+        click.echo(line)
+
+
+def comparison_command() -> click.Command:
+    """Return the command `python -m experiments.comparison`."""
     params = [
         click.Option(
             ["--experiment"],
@@ -45,7 +52,10 @@ def comparison_command(run: Callable[[Options], None]) -> click.Command:
     return study_command(
         "comparison",
         Options,
-        run,
+        compare,
         params,
         "Print what the records of a sweep say about its optimizers, and how surely.",
     )
+
+
+main = comparison_command()

@@ -8,7 +8,14 @@ from statistics import median
 
 import pytest
 
-from experiments import committed, comparison, comparison_figure, comparison_results, pages
+from experiments import (
+    committed,
+    comparison,
+    comparison_cli,
+    comparison_figure,
+    comparison_results,
+    pages,
+)
 from experiments.cli import run_command
 from experiments.comparison import (
     apart,
@@ -20,6 +27,7 @@ from experiments.comparison import (
     ranking,
     standard_error,
 )
+from experiments.comparison_report import report
 from experiments.records import save
 from experiments.run_figures import accuracy
 from experiments.sweep import rate_at
@@ -42,7 +50,7 @@ def save_runs(results, optimizer, accuracies):
 
 
 def printed(results, capsys):
-    assert run_command(comparison.main, ["--folder", str(results)]) == 0
+    assert run_command(comparison_cli.main, ["--folder", str(results)]) == 0
     return capsys.readouterr().out.splitlines()
 
 
@@ -239,7 +247,7 @@ def test_the_command_runs_as_a_program(results):
 
 
 def test_a_folder_without_a_search_is_one_line(tmp_path, capfd):
-    assert run_command(comparison.main, ["--folder", str(tmp_path)]) == 1
+    assert run_command(comparison_cli.main, ["--folder", str(tmp_path)]) == 1
     assert capfd.readouterr().err == f"error: {tmp_path / 'sweep'}: has no record of a search\n"
 
 
@@ -248,7 +256,7 @@ def test_a_folder_without_a_search_is_one_line(tmp_path, capfd):
     [(["--experiment", "imagenet"], "mnist"), (["--folder", "no/such"], "does not exist")],
 )
 def test_a_wrong_argument_is_one_line(arguments, message, capfd):
-    assert_refused(comparison.main, arguments, message, capfd)
+    assert_refused(comparison_cli.main, arguments, message, capfd)
 
 
 def test_the_chart_has_a_line_for_each_optimizer_and_says_how_it_moves(results):
@@ -284,9 +292,7 @@ def test_few_optimizers_make_no_chart(results):
 def lines():
     """What the command prints of the committed records of MNIST."""
     place = committed.folder("mnist")
-    return list(
-        comparison.report(comparison_results.searches(place), comparison_results.runs(place))
-    )
+    return list(report(comparison_results.searches(place), comparison_results.runs(place)))
 
 
 @pytest.mark.parametrize(
