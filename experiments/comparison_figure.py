@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 from markupsafe import Markup
 
 from experiments.committed import EXPERIMENTS, SEARCHES, folder, records_in
 from experiments.comparison import pairs_that_change_order, ranking
-from experiments.comparison_results import best_losses, default_losses, searches
+from experiments.comparison_results import Groups, best_losses, default_losses, searches
 from experiments.curves import to_page_svg
 from experiments.run_figures import OF_ALL, anchor, caption, search_conditions
 from experiments.slope_chart import slope_chart
@@ -34,13 +35,21 @@ def _figure(experiment: str, title: str) -> Iterator[Figure]:
     default, best = default_losses(found), best_losses(found)
     if len(default) < FEWEST:
         return
-    before = {label: default[label] for label in ranking(default)}
-    after = {label: best[label] for label in ranking(best) if label in default}
+    names = _names(found)
+    before = {names[label]: default[label] for label in ranking(default)}
+    after = {names[label]: best[label] for label in ranking(best) if label in default}
     chart = slope_chart(before, after, "held-out loss", "left: default rate, right: best rate")
     turned, pairs = len(pairs_that_change_order(before, after)), math.comb(len(before), 2)
     description = f"{turned} of {pairs} pairs of optimizers change their order."
-    shown = [run for label in before for run in found[label]]
+    shown = [run for label in default for run in found[label]]
     html = Markup(to_page_svg(chart, title=title, description=description))
     html += search_conditions(shown, has_lost_runs=False)
     html += caption("The searches are among the {}.", Markup(LINK).format(OF_ALL, experiment))
     yield Figure(title, anchor("rankings", experiment), html)
+
+
+def _names(found: Groups) -> dict[str, str]:
+    """Return the name of each label's optimizer, and the label itself where others have the same."""
+    names = {label: search[0].optimizer for label, search in found.items()}
+    counts = Counter(names.values())
+    return {label: name if counts[name] == 1 else label for label, name in names.items()}

@@ -8,7 +8,7 @@ from typing import Any
 from experiments.curves import INK, colours, layered, marks, side_by_side
 from experiments.line_charts import Part
 
-WIDTH, ROW = 150, 17
+WIDTH, ROW = 120, 17
 """The distance of the two columns, and of two places."""
 
 KINDS = ("rises", "falls", "stays")

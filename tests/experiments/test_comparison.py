@@ -282,6 +282,17 @@ def test_the_chart_has_a_line_for_each_optimizer_and_says_how_it_moves(results):
     assert 'href="results.html#mnist"' in figure.html
 
 
+def test_the_chart_names_options_only_where_they_tell_two_lines_apart(results):
+    for momentum in (0.0, 0.9):
+        save_search(results, "sgd", {0.001: 0.1 + momentum}, options={"momentum": momentum})
+    for name in ("adam", "radam"):
+        save_search(results, name, {0.001: 0.3})
+    save_search(results, "adam_warmup", {0.001: 0.4}, options={"warmup": 200})
+    (figure,) = comparison_figure.comparison_figures()
+    assert "sgd, momentum 0.9: place 5" in figure.html
+    assert "adam_warmup: place 4" in figure.html
+
+
 def test_few_optimizers_make_no_chart(results):
     assert list(comparison_figure.comparison_figures()) == []
     save_search(results, "adam", {0.001: 0.3})
