@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 from labml.internal.tracker.writers import file
 
-from experiments import cifar, committed, mnist, runner
+from experiments import cifar, mnist, pages, runner
 from experiments.checkpoints import Checkpoints
 from experiments.cli import run_command
 from experiments.data import CIFAR_FILES, CIFAR_FOLDER
@@ -234,7 +235,7 @@ def test_a_run_that_could_write_no_checkpoint_says_so_when_it_is_stopped(start_d
     assert not hidden(out)
 
 
-def log_until_the_disk_is_full(disk):
+def log_while_the_disk_fills_up(disk, rows):
     # Without a limit of its own labml writes every row, and the first one starts its thread.
     file.FREQUENCY = 0
     told = []
@@ -243,13 +244,15 @@ def log_until_the_disk_is_full(disk):
         while not any(path.read_text() for path in disk.rglob("log.jsonl")):
             time.sleep(0.01)
         fill(disk)
-        for step in range(2, 5000):
+        for step in range(2, 2 + rows):
             log(step, "train", {"loss": 0.5, "step": step})
     print(*told, sep="\n")
 
 
-def test_a_log_on_a_disk_that_fills_up_ends_with_one_note(start, small_disk):
-    status, lines = start(log_until_the_disk_is_full, small_disk).end()
+# Without further rows all that cannot be written is how the run has ended.
+@pytest.mark.parametrize("rows", [0, 5000])
+def test_a_log_on_a_disk_that_fills_up_ends_with_one_note(start, small_disk, rows):
+    status, lines = start(log_while_the_disk_fills_up, small_disk, rows).end()
     assert status == 0
     assert lines == ["labml cannot log this run ([Errno 28] No space left on device)"]
 
@@ -389,12 +392,13 @@ def test_a_half_written_record_is_refused_wherever_it_ends(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b'{"experiment": "mnist"'])
-def test_a_damaged_record_among_others_is_named(tmp_path, content):
-    save(make_record(), tmp_path)
-    damaged = tmp_path / "sgd-0123456789.json"
+def test_a_page_names_the_damaged_record_among_others(results, content):
+    save(make_record(), results)
+    damaged = results / "sgd-0123456789.json"
     damaged.write_bytes(content)
+    chapter = SimpleNamespace(module="labml_nn_optim.optimizers.adam", text="")
     with pytest.raises(RecordError, match=re.escape(f"{damaged}: ")):
-        committed.records_in(tmp_path)
+        list(pages.Plugin().figures(chapter))
 
 
 def test_a_run_replaces_its_own_damaged_record_and_leaves_another(start_digits, tmp_path):
