@@ -3,10 +3,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test site serve lock format clean
+.PHONY: help test site serve results results-check lock format clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: $(READY) ## format check, lint, types and all tests
 	$(BIN)/ruff format --check .
@@ -19,6 +19,12 @@ site: $(READY) ## build the course into site/
 
 serve: $(READY) ## serve the course on 127.0.0.1:8000 and rebuild what changes
 	$(BIN)/python -m site_gen serve
+
+results: $(READY) ## make the runs behind the pages that are missing or out of date
+	$(BIN)/python -m experiments.committed_runs
+
+results-check: $(READY) ## make one of these runs again and compare it with its record
+	$(BIN)/python -m experiments.committed_runs --check
 
 lock: ## renew requirements.lock from pyproject.toml
 	$(PYTHON) -m venv build/lock

@@ -57,6 +57,14 @@ class Space:
     varied: dict[str, Values] = field(default_factory=dict)
     trials: int | None = None
 
+    @property
+    def given(self) -> Point | None:
+        """The only point, if there is no more than one; nothing is searched for then."""
+        rates = self.rates
+        if isinstance(rates, tuple) and len(rates) == 1 and not self.varied:
+            return Point(rates[0])
+        return None
+
     def combinations(self) -> list[tuple[tuple[str, Any], ...]]:
         """Return every combination of the varied arguments; one empty one if nothing is varied."""
         each = [
@@ -67,16 +75,18 @@ class Space:
 
 
 def parse_rates(text: str) -> Values:
-    """Return the learning rates that `--lr` describes: `0.001,0.003,0.01`, `1e-4:1:9` or `1e-4:1`.
+    """Return the learning rates that `--lr` describes.
+
+    They have the form `0.001`, `0.001,0.003,0.01`, `1e-4:1:9` or `1e-4:1`.
 
     Raises `OptionError`.
     """
     if ":" in text:
         return _range("--lr", text)
     rates = sorted({rounded(_number("--lr", text, part)) for part in text.split(",")})
-    if len(rates) < FEWEST_RATES or not all(0 < rate < math.inf for rate in rates):
+    if not all(0 < rate < math.inf for rate in rates) or 1 < len(rates) < FEWEST_RATES:
         raise OptionError(
-            f"--lr {text}: give at least {FEWEST_RATES} different numbers above 0, or LOW:HIGH:N"
+            f"--lr {text}: give one number above 0, at least {FEWEST_RATES} different ones, or LOW:HIGH:N"
         )
     return tuple(rates)
 

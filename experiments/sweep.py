@@ -104,7 +104,7 @@ from dataclasses import dataclass
 import click
 
 from experiments.arms import Arm
-from experiments.cli import notice, run_command
+from experiments.cli import notice, prepare, run_command
 from experiments.search_space import Point, Range, Space
 from experiments.sweep_cli import Request, sweep_command
 from experiments.sweep_plan import Search, Sweep
@@ -209,7 +209,15 @@ def search_for(arm: Arm, space: Space) -> Search:
     return kind(space, arm.choice.lr)
 
 
-def sweep(request: Request) -> int:
+def sweeps_of(request: Request) -> list[Sweep]:
+    """Return the arms of a request, each with its search."""
+    conditions = request.conditions
+    return [
+        Sweep(arm, search_for(arm, conditions.space), conditions, notice) for arm in request.arms
+    ]
+
+
+def sweep(request: Request, *, pictures: bool = True) -> int:
     """## All arms at once
 
     Make all runs, print a table, draw the pictures, and return the exit status: 1 if anything failed.
@@ -218,15 +226,17 @@ def sweep(request: Request) -> int:
     by. So all arms share the places, and the first in the list goes first: the results come in one
     arm after the other.
     """
+    conditions = request.conditions
+    # Missing data is an error now, and is downloaded once, not by each of the runs.
+    conditions.experiment.load_data(conditions.data, request.places.data_root, notice)
+    prepare(conditions.out)
     for problem in request.problems:
         click.echo(problem, err=True)
-    conditions = request.conditions
-    sweeps = [
-        Sweep(arm, search_for(arm, conditions.space), conditions, notice) for arm in request.arms
-    ]
+    sweeps = sweeps_of(request)
     run_all(sweeps, request.places)
     if sweeps:
         click.echo(table(sweeps, request.target))
+    if pictures:
         for picture in save_pictures(sweeps, conditions.out, request.target):
             click.echo(f"picture {picture}")
     failed = sum(len(sweep.failed) for sweep in sweeps)

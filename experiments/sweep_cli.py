@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import torch
@@ -21,7 +21,6 @@ from experiments.arms import (
     parse_schedules,
 )
 from experiments.catalog import CATALOG
-from experiments.cli import notice, prepare
 from experiments.data import HELD_OUT, data_root
 from experiments.experiment import Experiment
 from experiments.optimizers import OptimizerChoice, OptionError, argument_names, sets
@@ -41,6 +40,7 @@ from labml_nn_optim.registry import optimizer_names
 
 ALL = "all"
 DEFAULT_OPTIMIZER = "adam"
+Result = TypeVar("Result")
 EARLY = "asha"
 
 
@@ -60,16 +60,11 @@ class Request:
     target: float
 
 
-def sweep_command(run: Callable[[Request], int]) -> click.Command:
+def sweep_command(run: Callable[[Request], Result]) -> click.Command:
     """Return the command that hands what the command line says to `run`."""
 
-    def callback(**options: Any) -> int:
-        request = _request(**options)
-        conditions = request.conditions
-        # Missing data is an error now, and is downloaded once, not by each of the runs.
-        conditions.experiment.load_data(conditions.data, request.places.data_root, notice)
-        prepare(conditions.out)
-        return run(request)
+    def callback(**options: Any) -> Result:
+        return run(_request(**options))
 
     return click.Command(
         "python -m experiments.sweep",
@@ -138,6 +133,7 @@ def _conditions(
     varied: tuple[str, ...],
     trials: int | None,
     stop_early: str | None,
+    renews: bool,
     out: Path | None,
     **rest: Any,
 ) -> Conditions:
@@ -158,6 +154,7 @@ def _conditions(
         data=data or next(choice for choice in allowed if choice != "auto"),
         space=space,
         early=stop_early == EARLY,
+        renews=renews,
         out=out or Path("runs") / experiment.name,
         **rest,
     )
@@ -274,7 +271,7 @@ def _search_options() -> Sequence[click.Option]:
             ["--lr", "rates"],
             metavar="LR,LR,...|LOW:HIGH:N",
             show_default="5 around the optimizer's own",
-            help="Learning rates that the search begins with.",
+            help="Learning rates that the search begins with; one alone is taken without a search.",
         ),
         click.Option(
             ["--extend/--no-extend", "extends"],
@@ -367,6 +364,11 @@ def _place_options() -> Sequence[click.Option]:
             default=2,
             show_default=True,
             help="How often a run whose process was killed goes on.",
+        ),
+        click.Option(
+            ["--renew", "renews"],
+            is_flag=True,
+            help="Make records again whose optimizer, schedule or network has changed since.",
         ),
         click.Option(
             ["--out"],

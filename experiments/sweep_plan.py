@@ -39,6 +39,7 @@ class Conditions:
     * `search_epochs`, `search_seeds`: of the runs of the search
     * `space`: what the search chooses from
     * `early`: whether the search stops runs that are worse than others at the same step
+    * `renews`: whether records are made again whose code has changed since
     """
 
     experiment: Experiment
@@ -53,6 +54,7 @@ class Conditions:
     batch_size: int | None = None
     dtype: str | None = None
     early: bool = False
+    renews: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,12 @@ class Sweep:
 
     @property
     def chosen(self) -> Point | None:
-        """The point with the least loss so far; None if every one diverged, or none is tried."""
+        """The only point, or the one with the least loss so far.
+
+        None if every one diverged, or none is tried.
+        """
+        if given := self.conditions.space.given:
+            return given
         losses = {point: loss for point, loss in self.losses.items() if math.isfinite(loss)}
         return min(losses, key=lambda point: (losses[point], point.lr)) if losses else None
 
@@ -124,7 +131,7 @@ class Sweep:
         for run in self._next():
             if run.path not in self.begun:
                 self.begun[run.path] = run
-                if record := existing(run.path, self.notice):
+                if record := existing(run.path, self.notice, renews=self.conditions.renews):
                     self._take(run, record)
                     yield from self.due()
                 elif self.conditions.early and run.point and run.given_up.exists():
@@ -136,7 +143,8 @@ class Sweep:
     def _next(self) -> list[Run]:
         losses = self.losses
         pending = {run.point for run in self.begun.values() if run.point} - set(losses)
-        if points := self.search.next(losses, pending):
+        searches = self.conditions.space.given is None
+        if searches and (points := self.search.next(losses, pending)):
             seeds = self.conditions.search_seeds
             return [self._search(point, seed) for point in points for seed in seeds]
         if pending or self.chosen is None:
@@ -185,7 +193,7 @@ class Sweep:
         """
         folder = self.conditions.out / SEARCHES
         for path in sorted(folder.glob(f"{self.arm.choice.name}-*.json")):
-            if record := existing(path, self.notice):
+            if record := existing(path, self.notice, renews=self.conditions.renews):
                 point = self._point_of(record)
                 run = self._search(point, record.seed)
                 if run.path == path and record.seed in self.conditions.search_seeds:
@@ -203,7 +211,7 @@ class Sweep:
     def finish(self, run: Run, text: str) -> str:
         """Take over the record that a run has come to, and return the line about it."""
         record = loads(text, run.path)
-        if existing(run.path) is None:
+        if existing(run.path, renews=self.conditions.renews) is None:
             # Another machine, whose disk is not ours, has made it.
             save(record, run.folder)
         self._take(run, record)

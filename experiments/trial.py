@@ -15,6 +15,7 @@ from filelock import FileLock
 from experiments.catalog import CATALOG
 from experiments.configuration import Configuration
 from experiments.environment import choose_device, make_reproducible
+from experiments.outdated import out_of_date
 from experiments.records import Record, RecordError, dumps, load, save
 from experiments.runner import Notice, Watch, Watcher, execute
 from experiments.runner import Run as Running
@@ -33,6 +34,7 @@ class Order:
 
     * `folder`: where its record goes, an absolute path
     * `data_root`, `device`, `threads`: as the options of an experiment
+    * `renews`: whether a record is made again whose code has changed since
     """
 
     configuration: Configuration
@@ -40,6 +42,7 @@ class Order:
     data_root: Path
     device: str
     threads: int
+    renews: bool = False
 
     @property
     def path(self) -> Path:
@@ -58,21 +61,30 @@ def carry_out(order: Order, report: Report) -> None:
     try:
         with _locked(order):
             # Whoever sends the order has told of a damaged record already.
-            record = existing(order.path) or _make(order, report, notes.append)
+            record = existing(order.path, renews=order.renews) or _make(order, report, notes.append)
         report({"record": dumps(record), "loss": held_out_loss(record), "notes": notes})
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         report({"failed": reason, "loss": math.inf, "notes": notes})
 
 
-def existing(path: Path, notice: Notice | None = None) -> Record | None:
-    """Return the record that lies there; a damaged one counts as none, and is made again."""
-    try:
-        return load(path) if path.exists() else None
-    except RecordError as error:
-        if notice:
-            notice(f"the record is made again: {error}")
+def existing(path: Path, notice: Notice | None = None, *, renews: bool = False) -> Record | None:
+    """Return the record that lies there; one that is to be made again counts as none.
+
+    A damaged one is, and with `renews` one whose code has changed since.
+    """
+    if not path.exists():
         return None
+    try:
+        record = load(path)
+        problem = " and ".join(out_of_date(record)) if renews else ""
+    except RecordError as error:
+        problem = str(error)
+    if not problem:
+        return record
+    if notice:
+        notice(f"the record {path.name} is made again: {problem}")
+    return None
 
 
 @contextlib.contextmanager
@@ -93,10 +105,10 @@ def _make(order: Order, report: Report, notice: Notice) -> Record:
     task = experiment.task(configuration, data, device, order.folder)
     checkpoints = order.folder / configuration.name
     record = execute(task, resume=checkpoints.exists(), notice=notice, watch=_reporting_to(report))
-    save(record, order.folder)
+    path = save(record, order.folder)
     # The checkpoints of a finished run are of no use.
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return record
+    return load(path)
 
 
 @dataclass(frozen=True)

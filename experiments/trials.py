@@ -8,7 +8,6 @@ import math
 import os
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +91,8 @@ def run_all(sweeps: Sequence[Sweep], places: Places) -> None:
                 callbacks=[progress],
             ),
         ).fit()
-    if not plan.is_done:
-        raise KeyboardInterrupt
+        if not plan.is_done:
+            raise KeyboardInterrupt
 
 
 def _trial(config: Mapping[str, Any]) -> None:
@@ -142,6 +141,7 @@ class _Plan(Searcher):
             places.data_root.resolve(),
             places.device,
             places.threads,
+            sweep.conditions.renews,
         )
         # Runs at the chosen point compete with nobody.
         rivals = self.sweeps.index(sweep) if run.point and sweep.conditions.early else None
@@ -276,7 +276,7 @@ def _cluster(places: Places) -> Iterator[None]:
         try:
             ray.init(**(_connection(places) if places.address else _local(places, session)))
             # Ray has set a handler of its own by now.
-            with _exit_on_sigterm():
+            with _sigterm_as_ctrl_c():
                 yield
         finally:
             ray.shutdown()
@@ -300,17 +300,21 @@ def _local(places: Places, session: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into an exit that leaves through all `finally`."""
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, which Tune hears of, and exit with its own status."""
+    received = False
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = True
+        signal.raise_signal(signal.SIGINT)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, leave)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        if received:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
