@@ -19,6 +19,7 @@ from labml_nn_optim.param_groups import (
     description,
     param_groups,
 )
+from tests.ids import repr_without_address
 from tests.labml_nn_optim.param_groups.examples import NAMES, Net
 
 RULES = [
@@ -175,7 +176,7 @@ def test_describing_prints(capsys: pytest.CaptureFixture[str]) -> None:
         nn.ReLU(),
         iter([]),
     ],
-    ids=repr,
+    ids=repr_without_address,
 )
 def test_what_are_no_groups_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match=r"^groups must be parameter groups or an optimizer, got "):

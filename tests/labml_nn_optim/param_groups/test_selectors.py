@@ -27,6 +27,7 @@ from labml_nn_optim.param_groups import (
     Tagged,
     param_groups,
 )
+from tests.ids import repr_without_address
 from tests.labml_nn_optim.param_groups.examples import (
     NAMES,
     Block,
@@ -79,7 +80,7 @@ FIRST_BLOCK = NAMES[1:5]
         (Predicate(lambda name, param: param.numel() > 16), ["embed.weight"]),
         (Predicate(lambda name, param: name.startswith("head")), ["head.weight", "head.bias"]),
     ],
-    ids=repr,
+    ids=repr_without_address,
 )
 def test_a_selector_chooses_what_it_says(selector: Selector, names: list[str]) -> None:
     assert chosen(Net(), selector) == names
@@ -160,7 +161,7 @@ def test_selectors_say_what_they_are() -> None:
         (Ndim(3) | Ndim(4), "the parameters have 1, 2 dimensions"),
         (Members(nn.ReLU()), "Members(ReLU) has none"),
     ],
-    ids=repr,
+    ids=repr_without_address,
 )
 def test_a_rule_that_matches_nothing_says_what_there_is(selector: Selector, hint: str) -> None:
     message = refusal(Net(), Rule(selector, lr_scale=2.0))

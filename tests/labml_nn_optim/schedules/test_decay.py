@@ -17,6 +17,7 @@ from labml_nn_optim.schedules import (
     StepFixedSchedule,
     StepIntervalSchedule,
 )
+from tests.ids import repr_without_address
 from tests.labml_nn_optim.schedules.examples import values
 
 
@@ -161,7 +162,7 @@ def test_a_bad_milestone_is_named(milestones: object, error: type[Exception], me
             lambda t: 2 / (1 + 0.5 * (t * t // 4)),
         ),
     ],
-    ids=repr,
+    ids=repr_without_address,
 )
 def test_a_decay_without_end_is_its_formula(
     schedule: ScheduleBase, formula: Callable[[int], float]
