@@ -59,7 +59,7 @@ its part, in any of the three ways. A rule that needs whole tensors refuses such
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, ClassVar, TypedDict, Unpack
@@ -68,7 +68,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
-from labml_nn_optim.checks import require_flag, require_fractions, require_number
+from labml_nn_optim.checks import is_zero, require_flag, require_fractions, require_number
 from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.named_state import matching_names
 from labml_nn_optim.pieces import FlatBuffers, working_dtype
@@ -112,7 +112,8 @@ class GenericAdaptiveOptimizer(Optimizer):
     - `elementwise`: `False` if the rule needs a tensor whole, for its norm or as a matrix;
     - `beta_count`: how many decay rates `betas` holds;
     - `has_eps`: whether there is an `eps`;
-    - `scalar_state`: names of state entries that are one number for a whole parameter.
+    - `scalar_state`: names of state entries that are one number for a whole parameter;
+    - `momentum_state`: the name of the entry that is made as soon as `momentum` is not 0.
 
     """
 
@@ -120,6 +121,7 @@ class GenericAdaptiveOptimizer(Optimizer):
     beta_count: ClassVar[int] = 2
     has_eps: ClassVar[bool] = True
     scalar_state: ClassVar[tuple[str, ...]] = ()
+    momentum_state: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -232,7 +234,8 @@ class GenericAdaptiveOptimizer(Optimizer):
         """Put what the rule stores into `state`, each entry with the shape of `param`.
 
         An entry named in `scalar_state` is a float64 tensor of shape `()` on the CPU. This method is
-        called when a parameter has its first gradient. `step` is there already. For a
+        called when a parameter has its first gradient, and again when a schedule lets momentum begin later:
+        only what is missing is then taken. `step` is there already. For a
         half-precision parameter `param` is a float32 copy, so that what is made like it is float32. A
         complex one comes as it is, and is seen as two real numbers in `step_param`.
         """
@@ -280,6 +283,9 @@ class GenericAdaptiveOptimizer(Optimizer):
                 )
         for index, group in enumerate(self.param_groups):
             plan = self._plans.get(index)
+            if plan is not None and self._lacks_momentum(group, plan.names):
+                del self._plans[index]
+                plan = None
             if plan is None or not plan.owns_gradients_of(group["params"], self.state):
                 plan = self._plan(index, group, self._active(group))
                 plan.take_gradients()
@@ -322,14 +328,23 @@ class GenericAdaptiveOptimizer(Optimizer):
 
     def _init(self, group: Mapping[str, Any], param: Tensor) -> None:
         state = self.state[param]
-        if state:
+        if state and not self._lacks_momentum(group, state):
             return
-        state["step"] = torch.zeros((), dtype=torch.float32)
+        fresh: dict[str, Any] = {"step": torch.zeros((), dtype=torch.float32)}
         home = local(param.detach())
         working = home.to(working_dtype(home.dtype))
-        self.init_state(state, group, working)
-        self._decay_of(group).init_state(state, group, working)
-        place_state(state, param, ("step", *self.scalar_state))
+        self.init_state(fresh, group, working)
+        self._decay_of(group).init_state(fresh, group, working)
+        place_state(fresh, param, ("step", *self.scalar_state))
+        # A compiled kernel takes the entries by their place, so all parameters have them in one order.
+        merged = fresh | state
+        state.clear()
+        state.update(merged)
+
+    def _lacks_momentum(self, group: Mapping[str, Any], names: Collection[str]) -> bool:
+        # A schedule may let momentum begin after the steps that a state has seen.
+        name = self.momentum_state
+        return name is not None and name not in names and not is_zero(group["momentum"])
 
     def _flatten(self, index: int, params: Sequence[Tensor]) -> list[FlatBuffers]:
         buffers = self._flat.get(index, [])

@@ -181,6 +181,7 @@ class Plan:
         self.pointers = pointers_of(self.params)
         self.states = list(state.values())
         self.own = [state[param] for param in self.params]
+        self.names = set(self.own[0]).intersection(*self.own) if self.own else set()
         self.entries = list(_values(self.own))
 
     def owns_gradients_of(

@@ -180,6 +180,7 @@ class RMSprop(GenericAdaptiveOptimizer):
     """
 
     beta_count = 0
+    momentum_state = "momentum_buffer"
 
     def __init__(
         self,
@@ -263,8 +264,8 @@ class RMSprop(GenericAdaptiveOptimizer):
 #   outside. Here the variance is cut off at 0, and the step is at most $\alpha |g| / \varepsilon$ long. With
 #   $\varepsilon = 10^{-8}$ that still throws the weight away.
 # - **`alpha` is not the learning rate.** `RMSprop(params, 0.99)` has a learning rate of 0.99.
-# - **Momentum from the middle of a run.** The buffer is made with the first step. Set `momentum` from 0
-#   to something later, and it is missing; torch fails in the same way.
+# - **Momentum from the middle of a run.** A schedule may raise `momentum` from 0: the buffer is made then.
+#   torch makes it at the first step or never, and its step fails with a `KeyError`.
 # - **Decay.** A number is decoupled here, and goes into the gradient in `torch.optim.RMSprop`:
 #   [Weight decay](weight_decay.py).
 #

@@ -219,6 +219,7 @@ class SGD(GenericAdaptiveOptimizer):
 
     beta_count = 0
     has_eps = False
+    momentum_state = "momentum_buffer"
 
     def __init__(
         self,
@@ -299,8 +300,9 @@ class SGD(GenericAdaptiveOptimizer):
 #   step.
 # - **A tuned heavy ball may never arrive.** Its rate is derived for quadratics. Exercise 2 has a convex
 #   loss on which it runs in a circle.
-# - **Momentum cannot be switched on in mid-run.** The velocity is made with the first gradient of a
-#   parameter. With `momentum=0` then, a later 0.9 finds none, and the step fails.
+# - **Momentum that begins late.** Where a schedule raises $\mu$ from 0, the velocity is made at the first step with
+#   $\mu > 0$, as in torch. With dampening that step is damped like the others; in torch its gradient enters whole.
+#   Where $\mu$ has been 0 for a while, the velocity from before waits, and acts again.
 # - **torch's checkpoints of SGD count no steps.** When one is loaded, each velocity counts as having made
 #   its first, undamped step.
 #

@@ -158,6 +158,7 @@ class Signum(GenericAdaptiveOptimizer):
 
     beta_count = 0
     has_eps = False
+    momentum_state = "exp_avg"
 
     def __init__(
         self,

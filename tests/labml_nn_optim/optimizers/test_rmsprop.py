@@ -14,7 +14,16 @@ from torch.nn import Parameter
 
 from labml_nn_optim.optimizers.adam import Adam
 from labml_nn_optim.optimizers.rmsprop import RMSprop
-from tests.labml_nn_optim.examples import WAYS, largest_difference, make_params, steps_of, train
+from labml_nn_optim.schedulers import Scheduler
+from labml_nn_optim.schedules import CustomSchedule
+from tests.labml_nn_optim.examples import (
+    WAYS,
+    largest_difference,
+    make_params,
+    noisy_gradient,
+    steps_of,
+    train,
+)
 
 every_way = pytest.mark.parametrize("way", [way for way in WAYS if "compile" not in way])
 SHAPES: list[tuple[int, ...]] = [(13, 7), (5,), (), (2, 3, 4)]
@@ -72,6 +81,35 @@ def test_momentum_sums_up_divided_gradients() -> None:
     assert summed[0] == pytest.approx(plain[0])
     assert summed[1] == pytest.approx(plain[1] + 0.9 * plain[0])
     assert summed[2] == pytest.approx(plain[2] + 0.9 * plain[1] + 0.81 * plain[0])
+
+
+@pytest.mark.parametrize("way", ["pieces", "per_tensor", "compile"])
+@pytest.mark.parametrize("centered", [False, True])
+def test_momentum_begins_when_a_schedule_lets_it(way: str, centered: bool) -> None:
+    """In one cohort with a parameter that had momentum from its first step on."""
+
+    def moves(momentum: float, **options: bool) -> tuple[list[Tensor], list[Tensor]]:
+        old, new = make_params(shapes=[(3, 4), (5,)])
+        optimizer = RMSprop([old, new], lr=0.01, centered=centered, **options)
+        scheduler = Scheduler(optimizer, CustomSchedule((0.0, momentum)), "momentum")
+        moved: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for awake in ([old], [new], [old, new], [old, new]):
+            for index, param in enumerate((old, new)):
+                gradient = noisy_gradient(torch.zeros_like(param), len(moved[index]), index)
+                param.grad = gradient if param in set(awake) else None
+            before = [param.detach().clone() for param in (old, new)]
+            optimizer.step()
+            scheduler.step()
+            for index, param in enumerate((old, new)):
+                if param.grad is not None:
+                    moved[index].append(param.detach() - before[index])
+        return moved
+
+    plain, found = moves(0.0), moves(0.9, **WAYS[way])
+    a, b = plain
+    expected = [a[0], a[1], a[2] + 0.9 * a[1], b[0], b[1] + 0.9 * b[0]]
+    expected.append(b[2] + 0.9 * b[1] + 0.81 * b[0])
+    torch.testing.assert_close([*found[0], *found[1]], expected)
 
 
 def test_momentum_is_not_damped() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from labml_nn_optim import SGD, WeightDecay
+from labml_nn_optim.schedulers import Scheduler
+from labml_nn_optim.schedules import CustomSchedule
 from tests.labml_nn_optim.examples import SMALL_SHAPES, WAYS, largest_difference, make_params, train
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -208,14 +211,42 @@ def test_nothing_but_the_step_is_stored_without_momentum() -> None:
     assert {tuple(state) for state in optimizer.state.values()} == {("step",)}
 
 
-def test_momentum_cannot_be_switched_on_in_mid_run() -> None:
-    theta = scalar(0.0)
-    optimizer = SGD([theta], per_tensor=True)
-    theta.grad = torch.ones_like(theta)
-    optimizer.step()
-    optimizer.param_groups[0]["momentum"] = 0.9
-    with pytest.raises(KeyError, match="momentum_buffer"):
+@pytest.mark.parametrize("way", ["pieces", "per_tensor", "flat"])
+def test_momentum_that_a_schedule_raises_from_zero_equals_torchs(way: str) -> None:
+    def run(kind: Callable[..., torch.optim.Optimizer], **options: bool) -> list[Tensor]:
+        params = make_params(shapes=SMALL_SHAPES)
+        optimizer = kind(params, lr=0.02, **options)
+        scheduler = Scheduler(
+            optimizer, CustomSchedule((0.0, 0.0, 0.0, 0.5, 0.9, 0.0, 0.9)), "momentum"
+        )
+        for step in range(1, 8):
+            train(optimizer, steps=1, first=step)
+            scheduler.step()
+        return [param.detach() for param in params]
+
+    assert largest_difference(run(SGD, **WAYS[way]), run(torch.optim.SGD)) < 1e-14
+
+
+def test_a_parameter_that_has_slept_finds_its_momentum_when_it_wakes() -> None:
+    first, second = scalar(0.0), scalar(0.0)
+    optimizer = SGD([first, second], lr=1.0)
+    for momentum, awake in [(0.0, True), (0.5, False), (0.5, True), (0.5, True)]:
+        optimizer.param_groups[0]["momentum"] = momentum
+        first.grad = torch.ones_like(first)
+        second.grad = torch.ones_like(second) if awake else None
         optimizer.step()
+    assert first.item() == -(1 + 1 + 1.5 + 1.75)
+    assert second.item() == -(1 + 1 + 1.5)
+
+
+def test_a_late_velocity_is_damped_from_its_first_gradient_on() -> None:
+    theta = scalar(0.0)
+    optimizer = SGD([theta], lr=1.0, dampening=0.25)
+    for momentum in (0.0, 0.5, 0.5):
+        optimizer.param_groups[0]["momentum"] = momentum
+        theta.grad = torch.ones_like(theta)
+        optimizer.step()
+    assert theta.item() == -(1 + 0.75 + 0.5 * 0.75 + 0.75)
 
 
 @every_kind

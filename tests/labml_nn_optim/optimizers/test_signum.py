@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from labml_nn_optim import Signum, WeightDecay
+from labml_nn_optim.schedulers import Scheduler
+from labml_nn_optim.schedules import CustomSchedule
 from tests.labml_nn_optim.examples import largest_difference, make_params, train
 
 
@@ -33,6 +35,20 @@ def test_the_average_decides_the_direction_and_the_rate_the_length() -> None:
     # m = 0.5, 0.25, -0.375, 0
     found = walk([1.0, 0.0, -1.0, 0.375], lr=0.25, momentum=0.5)
     assert found == [-0.25, -0.5, -0.25, -0.25]
+
+
+def test_an_average_begins_when_a_schedule_lets_it() -> None:
+    theta = Parameter(torch.zeros(1, dtype=torch.float64))
+    optimizer = Signum([theta], lr=0.25, momentum=0.5)
+    scheduler = Scheduler(optimizer, CustomSchedule((0.0, 0.0, 0.5, 0.5, 0.5)), "momentum")
+    places = []
+    # From the third gradient on, m = 0.5, -0.25, 0
+    for gradient in (1.0, -1.0, 1.0, -1.0, 0.25):
+        theta.grad = torch.full_like(theta, gradient)
+        optimizer.step()
+        scheduler.step()
+        places.append(theta.item())
+    assert places == [-0.25, 0.0, -0.25, 0.0, 0.0]
 
 
 def test_without_momentum_it_is_sign_descent_and_stores_nothing() -> None:
