@@ -14,8 +14,7 @@ from experiments.curves import group_by_rate, group_by_seed
 from experiments.library import LIBRARY
 from experiments.records import Record
 from experiments.run_figures import accuracy, rule
-from experiments.sensitivity import MOST_LOSS, losses_by_rate
-from experiments.sweep import best
+from experiments.sensitivity import MOST_LOSS, best, losses_by_rate
 
 NEAR = 1.1
 """A learning rate is a good one if its held-out loss is at most so many times the best."""

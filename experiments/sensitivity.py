@@ -88,6 +88,11 @@ def losses_by_rate(search: Sequence[Record]) -> dict[float, float]:
     return {lr: median(found[lr]) for lr in sorted(found)}
 
 
+def best(losses: Mapping[float, float]) -> float:
+    """Return the rate with the least loss; of equal ones, such as infinite ones, the smallest."""
+    return min(sorted(losses), key=lambda lr: losses[lr])
+
+
 def _rows(
     searches: Mapping[str, Sequence[Record]], chosen: Mapping[str, float]
 ) -> list[dict[str, Any]]:

@@ -106,6 +106,7 @@ import click
 from experiments.arms import Arm
 from experiments.cli import notice, prepare, run_command
 from experiments.search_space import Point, Range, Space
+from experiments.sensitivity import best
 from experiments.sweep_cli import Request, sweep_command
 from experiments.sweep_plan import Search, Sweep
 from experiments.sweep_report import save_pictures, table
@@ -137,11 +138,6 @@ def grid_around(lr: float) -> tuple[float, ...]:
     """Return the points of the grid that a search begins with; the middle one is nearest to `lr`."""
     middle = index_of(lr)
     return tuple(rate_at(middle + offset - POINTS // 2) for offset in range(POINTS))
-
-
-def best(losses: Mapping[float, float]) -> float:
-    """Return the rate with the least loss; of equal ones, such as infinite ones, the smallest."""
-    return min(sorted(losses), key=lambda lr: losses[lr])
 
 
 def rates_to_try(

@@ -5,8 +5,8 @@ import pytest
 from experiments import committed, result_rows
 from experiments.catalog import CATALOG
 from experiments.curves import steps_to
-from experiments.sensitivity import losses_by_rate
 from experiments.records import save
+from experiments.sensitivity import losses_by_rate
 from labml_nn_optim import optimizer_names
 from tests.experiments.examples import make_cifar_record, make_record
 

@@ -15,11 +15,10 @@ from experiments.curves import group_by_rate
 from experiments.optimizers import choose_optimizer
 from experiments.records import dumps, load, load_all
 from experiments.search_space import Point, Range, Space
-from experiments.sensitivity import held_out_loss
+from experiments.sensitivity import best, held_out_loss
 from experiments.sweep import (
     MOST_EXTENSIONS,
     GridSearch,
-    best,
     grid_around,
     index_of,
     main,
@@ -245,7 +244,9 @@ def test_a_damaged_record_is_told_of_and_made_again(conditions):
     _, made = play(make_sweep(conditions, notice=notices.append))
     assert [run.path for run in made] == [searched]
     assert len(notices) == 1
-    assert notices[0].startswith(f"the record {searched.name} is made again: {searched}: is no JSON")
+    assert notices[0].startswith(
+        f"the record {searched.name} is made again: {searched}: is no JSON"
+    )
     assert load(searched).optimizer == "adam"
 
 
