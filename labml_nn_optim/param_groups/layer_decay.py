@@ -90,7 +90,7 @@ __all__ = ["LayerDecay"]
 class LayerDecay:
     r"""Scales the learning rate of a parameter at depth $d$ of $D$ by $\text{rate}^{D - 1 - d}$.
 
-    - `rate`: above 0; 1 changes nothing, and above 1 the first layers are the fastest
+    - `rate`: $r$, above 0 and at most 1, which changes nothing
     - `layers`: where one layer ends and the next begins: regular expressions from the stem to the head,
       each a layer, or as many as there are numbers in its group. Without them the model's own `get_layer_depth` is
       asked, or its [structure](depth.py)
@@ -98,6 +98,8 @@ class LayerDecay:
       `"last_block"`, as in timm; for the structure only
     - `min_scale`: no scale is smaller
     - `freeze_below`: parameters whose scale, before `min_scale`, is smaller are not trained at all
+
+    Raises `TypeError` or `ValueError` for what is not allowed.
     """
 
     def __init__(
@@ -109,7 +111,7 @@ class LayerDecay:
         min_scale: float = 0.0,
         freeze_below: float = 0.0,
     ) -> None:
-        require_number("rate", rate, above=0.0)
+        require_number("rate", rate, above=0.0, maximum=1.0)
         require_number("min_scale", min_scale, maximum=1.0)
         require_number("freeze_below", freeze_below, maximum=1.0)
         check_layers(layers, final_norm)

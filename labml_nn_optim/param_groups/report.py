@@ -44,8 +44,8 @@ Rule(depth 0, lr_scale=0.421875): 4 tensors, 7,360 parameters
 Rule(depth 1, lr_scale=0.5625): 12 tensors, 49,984 parameters
 Rule(depth 2, lr_scale=0.75): 12 tensors, 49,984 parameters
 Rule(depth 3, lr_scale=1.0): 4 tensors, 778 parameters
-Rule(Glob(pattern='cls_token'), weight_decay=0.0): 1 tensors, 64 parameters
-Rule(Glob(pattern='pos_embed'), weight_decay=0.0): 1 tensors, 4,160 parameters
+Rule(Glob(pattern='cls_token'), weight_decay=0.0): 1 tensor, 64 parameters
+Rule(Glob(pattern='pos_embed'), weight_decay=0.0): 1 tensor, 4,160 parameters
 Rule(Glob(pattern='head.*'), lr_scale=10): 2 tensors, 650 parameters
 ```
 
@@ -224,14 +224,19 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def remarks(groups: ParamGroups) -> Iterable[str]:
     """Yield a line for each rule, and one for what is not trained."""
     yield ""
     for applied in groups.applied:
         default = " (built in)" if applied.rule.is_default else ""
         yield (
-            f"{applied.rule!r}{default}: {applied.tensors:,} tensors, "
-            f"{applied.parameters:,} parameters"
+            f"{applied.rule!r}{default}: {counted(applied.tensors, 'tensor')}, "
+            f"{counted(applied.parameters, 'parameter')}"
         )
     if groups.frozen:
         yield f"not trained: {', '.join(groups.frozen[:8])}" + (

@@ -47,11 +47,6 @@ def test_a_rate_of_1_changes_nothing() -> None:
     assert parts(param_groups(Net(), [LayerDecay(1)], lr=1.0)) == parts(param_groups(Net()))
 
 
-def test_a_rate_above_1_makes_the_first_layers_faster() -> None:
-    found = rates(Net(), LayerDecay(2.0))
-    assert (found["embed.weight"], found["blocks.1.fc.bias"], found["head.bias"]) == (8.0, 2.0, 1.0)
-
-
 def test_the_exponent_counts_layers_of_the_model_not_depths_that_occur() -> None:
     net = Net()
     net.get_layer_depth = lambda name: (3 if name.startswith("head") else 1, 6)
@@ -132,10 +127,11 @@ def test_a_model_without_layers_is_refused() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"rate": 0.0}, ValueError, "rate must be a finite number > 0, got 0.0"),
-        ({"rate": -0.5}, ValueError, "rate must be a finite number > 0, got -0.5"),
-        ({"rate": "0.5"}, TypeError, "rate must be a finite number > 0, got '0.5'"),
-        ({"rate": float("nan")}, ValueError, "rate must be a finite number > 0, got nan"),
+        ({"rate": 0.0}, ValueError, "rate must be a finite number > 0 and <= 1, got 0.0"),
+        ({"rate": -0.5}, ValueError, "rate must be a finite number > 0 and <= 1, got -0.5"),
+        ({"rate": 75}, ValueError, "rate must be a finite number > 0 and <= 1, got 75.0"),
+        ({"rate": "0.5"}, TypeError, "rate must be a finite number > 0 and <= 1, got '0.5'"),
+        ({"rate": float("nan")}, ValueError, "rate must be a finite number > 0 and <= 1, got nan"),
         ({"min_scale": 2.0}, ValueError, "min_scale must be a finite number >= 0 and <= 1, got 2.0"),
         ({"min_scale": None}, TypeError, "min_scale must be a finite number"),
         ({"freeze_below": -0.1}, ValueError, "freeze_below must be a finite number >= 0 and <= 1"),

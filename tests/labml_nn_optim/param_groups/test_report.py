@@ -44,7 +44,7 @@ group     lr  lr_scale  weight_decay  tensors  parameters  examples
 REMARKS = """\
 Rule(Biases(), weight_decay=0.0) (built in): 5 tensors, 19 parameters
 Rule(Normalization(), weight_decay=0.0) (built in): 2 tensors, 8 parameters
-Rule(Glob(pattern='embed.*'), freeze=True): 1 tensors, 20 parameters
+Rule(Glob(pattern='embed.*'), freeze=True): 1 tensor, 20 parameters
 Rule(Glob(pattern='head.*'), lr_scale=10, tags=['head', 'new']): 2 tensors, 15 parameters
 Rule(Glob(pattern='blocks.0.fc.*'), betas=(0.5, 0.75)): 2 tensors, 20 parameters
 Rule(Glob(pattern='blocks.*.fc.bias'), weight_decay=0.25): 2 tensors, 8 parameters
@@ -128,13 +128,19 @@ def test_no_groups_are_an_empty_table() -> None:
 def test_rules_of_a_family_are_told_one_by_one() -> None:
     made = param_groups(Net(), [LayerDecay(0.5), LrScaleByNameModifier("head.bias", 2.0)], lr=1.0)
     assert description(made).splitlines()[-5:] == [
-        "Rule(depth 0, lr_scale=0.125): 1 tensors, 20 parameters",
+        "Rule(depth 0, lr_scale=0.125): 1 tensor, 20 parameters",
         "Rule(depth 1, lr_scale=0.25): 4 tensors, 28 parameters",
         "Rule(depth 2, lr_scale=0.5): 4 tensors, 28 parameters",
         "Rule(depth 3, lr_scale=1.0): 2 tensors, 15 parameters",
         "Rule(LrScaleByNameModifier('head.bias', 2.0): head.bias, lr_scale=2.0): "
-        "1 tensors, 3 parameters",
+        "1 tensor, 3 parameters",
     ]
+
+
+def test_one_tensor_and_one_number_are_no_plural() -> None:
+    net = nn.Sequential(nn.Linear(2, 1))
+    made = param_groups(net, [Rule("0.bias", lr_scale=2.0)], lr=1.0)
+    assert description(made).splitlines()[-1].endswith(": 1 tensor, 1 parameter")
 
 
 def test_of_many_frozen_parameters_eight_are_named() -> None:
