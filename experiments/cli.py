@@ -240,7 +240,6 @@ def prepare(out: Path) -> None:
 
 def _report(record: Record, out: Path, *, drawn: bool) -> None:
     path = save_record(record, out)
-    pictures = save_curves(record, path) if drawn else []
     final, times = record.final, record.times
     accuracy = final["test_accuracy"]
     click.echo(
@@ -251,6 +250,17 @@ def _report(record: Record, out: Path, *, drawn: bool) -> None:
         f"duration {times['duration_seconds']:.1f} s, {times['samples_per_second']:,.0f} samples/s"
     )
     click.echo(f"record {path}")
+    if drawn:
+        _draw(record, path)
+
+
+def _draw(record: Record, beside: Path) -> None:
+    """Draw the curves; a run whose record is saved does not fail because they cannot be."""
+    try:
+        pictures = save_curves(record, beside)
+    except OSError as error:
+        notice(f"the curves cannot be drawn: {error}")
+        return
     for picture in pictures:
         click.echo(f"curves {picture}")
 

@@ -67,6 +67,21 @@ def test_in_bfloat16_parameters_are_rounded_and_the_record_says_so(mnist, tmp_pa
     }
 
 
+def test_a_record_is_told_of_where_its_curves_cannot_be_written(mnist, tmp_path):
+    settings = ["--data", "digits", "--epochs", "0.1"]
+    mnist(*settings, "--no-curves")
+    (path,) = (tmp_path / "out").glob("*.json")
+    path.with_suffix(".svg").mkdir()
+    status, out, err = mnist(*settings)
+    assert status == 0
+    assert f"record {path}" in out
+    assert "curves" not in out
+    assert (
+        f"the curves cannot be drawn: [Errno 21] Is a directory: '{path.with_suffix('.svg')}'"
+        in err
+    )
+
+
 def test_a_run_leaves_a_record_and_the_curves_and_tells_where(mnist, tmp_path):
     status, out, err = mnist("--data", "digits", "--optimizer", "RAdam", "--epochs", 1)
     assert status == 0
