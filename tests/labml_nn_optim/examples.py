@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -64,11 +65,16 @@ def make_params(
     return [Parameter(tensor.to(dtype)) for tensor in made]
 
 
+# Drawing the noise takes longer than the steps; all ways of all rules get the same.
+@functools.lru_cache(maxsize=128)
+def noise(shape: torch.Size, step: int, index: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1000 * step + index)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
 def noisy_gradient(param: Tensor, step: int, index: int) -> Tensor:
     """The gradient of a quadratic bowl with a noise that depends on the step, the place alone."""
-    generator = torch.Generator().manual_seed(1000 * step + index)
-    noise = torch.randn(param.shape, generator=generator, dtype=torch.float64)
-    return 0.3 * param.detach() + noise.to(param.dtype)
+    return 0.3 * param.detach() + noise(param.shape, step, index).to(param.dtype)
 
 
 def train(optimizer: torch.optim.Optimizer, steps: int, first: int = 1) -> list[Tensor]:
