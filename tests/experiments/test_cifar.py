@@ -23,6 +23,9 @@ def cifar():
 
 def test_the_networks_have_the_parameters_that_their_tables_say():
     assert sum(p.numel() for p in SmallModel().parameters()) == 464_842
+    fast = list(FastModel().parameters())
+    assert sum(p.numel() for p in fast) == 1_972_792
+    assert sum(p.numel() for p in fast if not p.requires_grad) == 1_440
     names = [name for name, p in FastModel().named_parameters() if not p.requires_grad]
     assert "whiten.weight" in names
     for model in (SmallModel(), FastModel()):
