@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -46,6 +46,22 @@ def test_every_way_gives_what_the_rule_gives_tensor_by_tensor(
         pytest.skip("one optimizer stands for all in compiling for half precision")
     found = train(make(name, make_params(dtype), lr=0.02, **DECAY, **WAYS[way]), steps=8)
     assert largest_difference(found, tensor_by_tensor(name, dtype)) <= TOLERANCE[dtype]
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("way", WAYS)
+def test_two_threads_give_what_the_rule_gives_tensor_by_tensor(way: str) -> None:
+    found = train(make("adam", make_params(), lr=0.02, **DECAY, **WAYS[way]), steps=8)
+    expected = tensor_by_tensor("adam", torch.float64)
+    assert largest_difference(found, expected) <= TOLERANCE[torch.float64]
 
 
 @every_way_of_every_name
