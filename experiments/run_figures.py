@@ -294,9 +294,11 @@ def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     settings, environment = run.configuration, run.environment
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
     threads = thread_count(environment)
+    mixed = all(each.configuration["dtype"] == "mixed" for each in runs)
+    precision = "computed in bfloat16 where that is safe, " if mixed else ""
     return (
         f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
-        f"network {settings['model']}, {settings['batch_size']} a step, {subject.others(runs)}, {seeds}; "
+        f"network {settings['model']}, {settings['batch_size']} a step, {precision}{subject.others(runs)}, {seeds}; "
         f"torch {environment['torch']}, {threads} of {environment['processor']}."
     )
 

@@ -49,6 +49,19 @@ def test_an_optimizer_shows_its_runs_beside_adamw_and_sgd(results):
     assert "seeds 0, 1;" in shown.html
 
 
+def test_the_captions_say_that_all_runs_were_computed_in_bfloat16(results):
+    said = "128 a step, computed in bfloat16 where that is safe, "
+    for optimizer in ("radam", "adamw"):
+        save(make_record(optimizer=optimizer, dtype="mixed", batch_size=128), results)
+        save_search(results, optimizer, {0.01: 0.5}, dtype="mixed", batch_size=128)
+    assert said in figure("radam", "curves").html
+    assert said in figure("radam", "sensitivity").html
+    save(make_record(optimizer="adamw", batch_size=128, seed=1), results)
+    save_search(results, "adamw", {0.1: 0.5}, batch_size=128)
+    assert "bfloat16" not in figure("radam", "curves").html
+    assert "bfloat16" not in figure("radam", "sensitivity").html
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
