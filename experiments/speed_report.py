@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from experiments.records import write_atomically
 from experiments.speed_bars import Bar
@@ -18,6 +19,7 @@ from experiments.speed_figures import (
     SchedulerFigures,
     WayFigures,
 )
+from experiments.speed_fresh import Compilation
 from experiments.speed_ways import COMPILE, DEFAULT, measured_as
 
 NOISY = (
@@ -190,3 +192,19 @@ def save_figures(
         "param_groups": None if groups is None else asdict(groups),
     }
     write_atomically(path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+
+
+def load_lists(path: Path) -> tuple[dict[str, Any], list[ListFigures]]:
+    """Return the environment and the lists that `save_figures` has written."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return content["environment"], [_list_figures(fields) for fields in content["lists"]]
+
+
+def _list_figures(fields: Mapping[str, Any]) -> ListFigures:
+    compilation = fields["compilation"]
+    parts = {
+        "ways": {name: WayFigures(**way) for name, way in fields["ways"].items()},
+        "compilation": None if compilation is None else Compilation(**compilation),
+        "bars": [Bar(**bar) for bar in fields["bars"]],
+    }
+    return ListFigures(**{**fields, **parts})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments import committed
-from experiments.speed_figures import MOST_SPREAD
+from experiments.speed_report import load_lists
 from experiments.speed_ways import DEFAULT
 
 LIST = "resnet18"
@@ -39,16 +38,13 @@ def step_times() -> StepTimes | None:
     path = committed.RESULTS / "speed.json"
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    measured = {
-        figures["optimizer"]: figures["ways"][DEFAULT]
-        for figures in content["lists"]
-        if figures["list_name"] == LIST
-    }
+    environment, every = load_lists(path)
+    lists = [figures for figures in every if figures.list_name == LIST]
+    measured = {figures.optimizer: figures.ways[DEFAULT] for figures in lists}
     return StepTimes(
         path,
-        next((figures["title"] for figures in content["lists"]), ""),
-        content["environment"],
-        {name: way["milliseconds"] for name, way in measured.items()},
-        frozenset(name for name, way in measured.items() if way["spread"] > MOST_SPREAD),
+        next((figures.title for figures in lists), ""),
+        environment,
+        {name: way.milliseconds for name, way in measured.items()},
+        frozenset(name for name, way in measured.items() if way.noisy),
     )

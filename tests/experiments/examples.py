@@ -3,6 +3,9 @@ import dataclasses
 from experiments.cli import run_command
 from experiments.configuration import Configuration
 from experiments.records import Record
+from experiments.speed_bars import Bar
+from experiments.speed_figures import ListFigures, WayFigures
+from experiments.speed_fresh import Compilation
 
 
 def make_configuration(**changes):
@@ -71,3 +74,26 @@ def assert_refused(command, arguments, message, capfd):
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
     assert message in captured.err
+
+
+def make_list_figures(optimizer="adam", **ways):
+    """Figures of an optimizer on ResNet-18; of each way what is to differ."""
+    usual = {"milliseconds": 1.0, "spread": 0.1, "ratios": {}, "rounds_milliseconds": [1.0]}
+    return ListFigures(
+        optimizer=optimizer,
+        list_name="resnet18",
+        title="ResNet-18",
+        device="cpu",
+        rounds=1,
+        steps=8,
+        ways={
+            name: WayFigures(**usual | {"peak_bytes": None, "memory_ratio": None} | way)
+            for name, way in ways.items()
+        },
+        compared_with=["default"],
+        fastest="default",
+        largest_difference=0.0,
+        graphs_while_timing=0,
+        compilation=Compilation(seconds=14.0, graphs=1, graphs_later=0),
+        bars=[Bar("default / torch loop", 1.0, 0.7)],
+    )

@@ -1,6 +1,5 @@
 import dataclasses
 import gzip
-import json
 import re
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -10,8 +9,9 @@ import pytest
 from experiments import pages, rate_panels, results_page, rule_rows
 from experiments.records import save
 from experiments.result_rows import Row
+from experiments.speed_report import save_figures
 from labml_nn_optim import optimizer_names
-from tests.experiments.examples import make_cifar_record, make_record
+from tests.experiments.examples import make_cifar_record, make_list_figures, make_record
 from tests.experiments.test_result_rows import search
 
 MOST_COMPRESSED_BYTES = 60_000
@@ -165,12 +165,12 @@ def test_rows_and_panels_name_their_part_and_the_filter_all_parts(results):
 
 def save_times(results, **ways):
     lists = [
-        {"optimizer": name, "list_name": "resnet18", "title": "ResNet-18", "ways": {"default": way}}
-        for name, way in ways.items()
+        make_list_figures(name, default={"milliseconds": milliseconds, "spread": spread})
+        for name, (milliseconds, spread) in ways.items()
     ]
     environment = {"torch": "2.14.1", "threads": 2, "processor": "some"}
     path = results.parent / "speed.json"
-    path.write_text(json.dumps({"environment": environment, "lists": lists}))
+    save_figures(path, environment, lists, None, None, None)
     return path
 
 
@@ -178,8 +178,8 @@ def test_step_times_come_from_the_committed_measurement(results):
     save(make_record(), results)
     path = save_times(
         results,
-        adam={"milliseconds": 12.345, "spread": 0.1},
-        sgd={"milliseconds": 3.0, "spread": 0.5},
+        adam=(12.345, 0.1),
+        sgd=(3.0, 0.5),
     )
     figure = figures()["mnist"]
     assert row_of(figure.html, "adam")["Step, ms"] == "12.35"

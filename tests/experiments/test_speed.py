@@ -45,9 +45,16 @@ from experiments.speed_fresh import (
 from experiments.speed_harness import HarnessCase
 from experiments.speed_lists import ParameterList, make_parameters, parameter_list
 from experiments.speed_memory import peak_of_step
-from experiments.speed_report import harness_table, list_table, overview_table, save_figures
+from experiments.speed_report import (
+    harness_table,
+    list_table,
+    load_lists,
+    overview_table,
+    save_figures,
+)
 from experiments.speed_ways import COUNTERPARTS, measured_as, ways_of
 from labml_nn_optim import GenericAdaptiveOptimizer, optimizer_names
+from tests.experiments.examples import make_list_figures
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
@@ -411,6 +418,16 @@ def test_a_saved_file_holds_the_figures_and_where_they_were_measured(adam_figure
     assert set(way["ratios"]) == {"torch loop", "torch foreach", "torch fused"}
     assert {"label", "limit", "measured", "digits"} == set(each["bars"][0])
     assert each["compilation"]["graphs"] >= 1
+
+
+def test_saved_lists_are_loaded_as_they_were(tmp_path):
+    path, environment = tmp_path / "figures.json", {"processor": "a model", "threads": 2}
+    lists = [
+        make_list_figures("adam", default={"peak_bytes": 7, "memory_ratio": 1.5}),
+        dataclasses.replace(make_list_figures("sgd", flat={}), compilation=None, bars=[]),
+    ]
+    save_figures(path, environment, lists, None, None, None)
+    assert load_lists(path) == (environment, lists)
 
 
 @pytest.mark.slow
