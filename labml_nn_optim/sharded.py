@@ -14,15 +14,24 @@ the rule on its rows, and no process asks another one.
 
 That is what happens here. A [Member](pieces.py#Member) hands out the local part of the parameter, of its gradient and of its state. Chunks,
 packs, lists and compiled kernels see plain tensors, and no rule knows of it. The state is put back as a `DTensor` with the
-placements of its parameter. So `torch.distributed.checkpoint` saves it under two processes and loads it under one, or under eight.
+placements of its parameter. So `torch.distributed.checkpoint` saves it under two processes and loads it under one, or the other way
+round.
 
 What a rule stores as single numbers is the same everywhere and stays a plain tensor.
+
+## What it saves
+
+In float32 AdamW needs 16 bytes for each weight: the weight, its gradient and two averages, 4 each. With plain tensors, as in
+`DistributedDataParallel`, every process has all 16. `fully_shard` over $n$ processes leaves $16 / n$, besides the layer that is
+gathered at the moment; that is what DeepSpeed calls ZeRO-3. The price is communication in the forward and backward passes. The step adds
+none where gradients lie as their parameters do, and `fully_shard` brings them so, averaged over the processes.
 
 ## What is refused
 
 - **A rule that needs the whole tensor.** [StableAdamW](optimizers/stable_adamw.py) divides by a mean over all elements. On
   half of a matrix it would compute another mean in each process, and the halves would move at different rates without a word. It runs where every process
-  holds all of the parameter: with `Replicate`, or on a mesh of one.
+  holds all of the parameter: with `Replicate`, or on a mesh of one. To gather the parts would be right as well, and cost a message for each tensor in
+  each step; that is not built in.
 - **`flat=True`.** It moves parameters into a buffer of its own, and their storage belongs to `fully_shard`, which gathers from it.
 - **A parameter that is `Partial`.** Each process holds a term of a sum; a rule that is not linear cannot be run on terms.
 
@@ -176,11 +185,16 @@ def require_runnable(params: Iterable[Tensor], rule: str, elementwise: bool, fla
 # ## Traps
 #
 # - **Wrap first.** `fully_shard` puts new parameters into the model. An optimizer that was made before
-#   holds the old ones, and trains nothing that the model still uses.
+#   holds the old ones, which never get a gradient: its step moves nothing, stores nothing, and says nothing.
 # - **`get_optimizer_state_dict` may make a step.** If there is no state yet, torch gives every parameter a
-#   gradient of zero, sets $\alpha = 0$ and calls `step`, and so does `set_optimizer_state_dict`. A decay times
-#   $\alpha$ does nothing then. An [absolute](weight_decay.py#WeightDecay) one moves the weights: load the
+#   gradient of zero, sets $\alpha = 0$ and calls `step`, and so does `set_optimizer_state_dict`. The step is counted: Adam's
+#   corrections begin at $t = 2$ unless a state is loaded over it, with `torch.optim` too. A decay times $\alpha$ does
+#   nothing then. An [absolute](weight_decay.py#WeightDecay) one of 0.1 leaves nine tenths of every weight: load the
 #   optimizer first and the model after it.
+# - **A norm of one's own.** `torch.nn.utils.clip_grad_norm_` knows shards and divides by the norm of all. A loop over
+#   `param.grad.to_local()` finds another norm in each process, and the parts of a matrix are clipped differently.
+# - **FSDP1 hides it.** The first `FullyShardedDataParallel` gives the optimizer flat pieces that are plain tensors. They cannot be
+#   recognized, and a rule on whole tensors is not refused. It is not supported here.
 #
 # ## Exercises
 #
@@ -200,4 +214,11 @@ def require_runnable(params: Iterable[Tensor], rule: str, elementwise: bool, fla
 # torch.testing.assert_close(torch.tensor(norms), torch.tensor([2**0.5, 1.0]))
 # torch.testing.assert_close(gradient.norm().item(), 3**0.5)
 # ```
+# :::
+#
+# **2.** A model has seven billion weights, and is trained by AdamW in float32 on eight processes with `fully_shard`. How much memory does each of
+# them need for weights, gradients and state? How much with SGD without momentum?
+#
+# ::: solution
+# $7 \cdot 10^9 \cdot 16 / 8 = 14$ GB, and with $4 + 4$ bytes for each weight 7 GB. Activations and the gathered layer come on top.
 # :::
