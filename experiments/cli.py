@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from tqdm import tqdm
 
+from experiments import processes
 from experiments.curves import save_curves
 from experiments.data import DataError, data_root
 from experiments.environment import DeviceError, choose_device, make_reproducible
@@ -29,7 +31,7 @@ from experiments.options import (
 )
 from experiments.records import Record, RecordError
 from experiments.records import save as save_record
-from experiments.rules import choose_rules
+from experiments.rules import Rules, choose_rules
 from experiments.runner import StoppedError, execute
 from experiments.schedules import Schedules, choose_schedules, require_weight_decay
 from labml_nn_optim.registry import optimizer_names, summary
@@ -213,7 +215,24 @@ def _run(experiment: Experiment, options: Options) -> None:
     rules.check(recipe.make_model, choice)
     device = choose_device(options.device)
     make_reproducible(device, options.threads)
-    data = experiment.load_data(options.data_choice, data_root(options.data_root), notice)
+    with processes.joined(device):
+        record = _trained(experiment, options, choice, schedules, rules, device)
+    if processes.is_first():
+        _report(record, options.out, drawn=options.curves)
+
+
+def _trained(
+    experiment: Experiment,
+    options: Options,
+    choice: OptimizerChoice,
+    schedules: Schedules,
+    rules: Rules,
+    device: torch.device,
+) -> Record:
+    root = data_root(options.data_root)
+    data = processes.first_before_others(
+        lambda: experiment.load_data(options.data_choice, root, notice)
+    )
     configuration = experiment.configure(
         options.model,
         choice,
@@ -227,8 +246,7 @@ def _run(experiment: Experiment, options: Options) -> None:
     )
     prepare(options.out)
     task = experiment.task(configuration, data, device, options.out)
-    record = execute(task, resume=options.resume, notice=notice)
-    _report(record, options.out, drawn=options.curves)
+    return execute(task, resume=options.resume, notice=notice)
 
 
 def prepare(out: Path) -> None:
@@ -266,8 +284,12 @@ def _draw(record: Record, beside: Path) -> None:
 
 
 def notice(line: str) -> None:
-    """Print a line for the user to standard error, above a progress bar if there is one."""
-    tqdm.write(f"note: {line}", file=sys.stderr)
+    """Print a line for the user to standard error, above a progress bar if there is one.
+
+    Of several processes only the first prints: what it has to say, the others have too.
+    """
+    if processes.is_first():
+        tqdm.write(f"note: {line}", file=sys.stderr)
 
 
 def run_command(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -275,18 +297,24 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     try:
         result = command.main(arguments, standalone_mode=False)
     except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
+        return _fail(error.format_message(), error.exit_code, common=True)
     except OptionError as error:
-        return _fail(str(error), 2)
+        return _fail(str(error), 2, common=True)
     except (DataError, DeviceError, RecordError, OSError) as error:
         return _fail(str(error), 1)
+    except processes.LostProcessError as error:
+        return _fail(str(error), 1, common=True)
     except StoppedError as stop:
-        return _fail(f"{stop}; go on with the same command and --resume", 128 + stop.signal)
+        again = "go on with the same command and --resume"
+        return _fail(f"{stop}; {again}", 128 + stop.signal, common=True)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", 130)
+        return _fail("interrupted", 130, common=True)
     return result if isinstance(result, int) else 0
 
 
-def _fail(message: str, status: int) -> int:
+def _fail(message: str, status: int, *, common: bool = False) -> int:
+    """Print an error; one that all processes have in `common` only the first of them prints."""
+    if common and not processes.is_first():
+        return status
     click.echo(f"error: {' '.join(message.split())}", err=True)
     return status

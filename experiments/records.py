@@ -85,6 +85,7 @@ SCHEMA = _fields(
             {
                 "device": _TEXT,
                 "labml_nn_optim": _TEXT,
+                "processes": {"type": "integer", "minimum": 1},
                 "processor": _TEXT,
                 "python": _TEXT,
                 "threads": {"type": "integer", "minimum": 1},

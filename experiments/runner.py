@@ -22,6 +22,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from experiments import processes
+from experiments.batch_norm import synchronised
 from experiments.checkpoints import Checkpoints
 from experiments.code_versions import code_versions
 from experiments.configuration import Configuration
@@ -126,6 +128,7 @@ class Run:
         )
         if task.prepare is not None:
             task.prepare(self.model, data)
+        self.model = synchronised(self.model, task.device)
         self.regime = dataclasses.replace(task.regime, mixed=configuration.dtype == "mixed")
         self.optimizer = task.choice.make(
             task.rules.groups(self.model, task.choice), total_steps=self.plan.total_steps
@@ -134,7 +137,7 @@ class Run:
         self.history = History(task.device)
         self.checkpoints = Checkpoints(task.out / configuration.name, configuration.name)
         self.code = code_versions(configuration, task)
-        self.environment = describe_environment(task.device)
+        self.environment = describe_environment(task.device) | {"processes": processes.size()}
         self.started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self.seconds_before = 0.0
         self.clock = time.perf_counter()
@@ -174,7 +177,7 @@ class Run:
 
     def resume(self, notice: Notice) -> None:
         """Go back to the newest checkpoint that can be read, if there is one."""
-        state, problems = self.checkpoints.load_newest()
+        state, problems = processes.from_first(self.checkpoints.load_newest)
         for problem in problems:
             notice(problem)
         if state is None:
@@ -251,11 +254,15 @@ def execute(task: Task, *, resume: bool, notice: Notice, watch: Watch | None = N
 
     * `watch`: a bar on the terminal and labml's log if not given
 
+    Of several processes the first alone writes and shows, and all return the same record but for its
+    times.
+
     Raises `StoppedError` on Ctrl-C and SIGTERM, after an attempt to write a checkpoint.
     """
     run = _begin(task, resume, notice)
     keeper = _Keeper(run, notice, fresh=not resume)
-    with StopSignal() as stop, (watch or _shown_and_logged)(run, notice) as watcher:
+    shown = (watch or _shown_and_logged) if processes.is_first() else _unseen
+    with StopSignal() as stop, shown(run, notice) as watcher:
         _train(run, stop, watcher, keeper)
     _warn_of_divergence(run.history, notice)
     return run.record()
@@ -291,6 +298,8 @@ class _Keeper:
 
     def save(self) -> None:
         """Write a checkpoint; a reason why that fails is told once."""
+        if not processes.is_first():
+            return
         try:
             if self.fresh:
                 self.run.checkpoints.clear()
@@ -310,12 +319,14 @@ def _train(run: Run, stop: StopSignal, watcher: Watcher, keeper: _Keeper) -> Non
         for name, table in run.history.curves.items():
             if row := table.at(step):
                 watcher.show(step, name, row)
+        # Whichever process hears the signal, all stop after the same step: the next would wait for ever.
+        stopped = processes.largest(stop.received or 0)
         due = time.perf_counter() - saved > CHECKPOINT_SECONDS
-        if due or run.plan.evaluates(step) or stop.received is not None:
+        if due or run.plan.evaluates(step) or stopped:
             keeper.save()
             saved = time.perf_counter()
-            if stop.received is not None and step < run.plan.total_steps:
-                raise StoppedError(stop.received, step, run.checkpoints.newest())
+            if stopped and step < run.plan.total_steps:
+                raise StoppedError(stopped, step, run.checkpoints.newest())
 
 
 @dataclass(frozen=True)
@@ -331,6 +342,21 @@ class _ShownAndLogged:
     def show(self, step: int, table: str, row: Mapping[str, float]) -> None:
         self.log(step, table, row)
         self.progress.show(table, row)
+
+
+class _Unseen:
+    """Shows nothing."""
+
+    def step(self, step: int) -> None:
+        pass
+
+    def show(self, step: int, table: str, row: Mapping[str, float]) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _unseen(run: Run, notice: Notice) -> Iterator[Watcher]:
+    yield _Unseen()
 
 
 @contextlib.contextmanager

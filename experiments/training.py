@@ -50,6 +50,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import get_total_norm
 
+from experiments import processes
 from experiments.augmentation import AS_IT_IS, Augmentation, View, look
 from experiments.data import Data
 from experiments.randomness import generator_for
@@ -123,7 +124,8 @@ def train(
     device = data.train_labels.device
     changes = Changes(regime.augmentation, plan, device)
     for step, batch in batches(plan, history.step, device):
-        images = changes.apply(data.train_images, batch, step)
+        ours = processes.share(batch)
+        images = changes.apply(data.train_images, ours, step)
         if isinstance(optimizer, UsesCurvature) and plan.estimates_curvature(step):
             with regime.precision(device):
                 estimate_curvature(model, optimizer, images, plan.seed, step)
@@ -136,10 +138,11 @@ def train(
         # whatever the parameters are.
         with regime.precision(device):
             logits = model(images).float()
-        loss = functional.cross_entropy(
-            logits, data.train_labels[batch], label_smoothing=regime.label_smoothing
+        loss = part_of_mean(
+            logits, data.train_labels[ours], len(batch), label_smoothing=regime.label_smoothing
         )
         loss.backward()
+        add_over_processes(model, loss)
         history.add_loss(loss)
         # The step itself. Every n-th is watched, and the others cost nothing extra.
         if plan.measures(step):
@@ -152,6 +155,44 @@ def train(
             check(model, data, history, step, regime, whole=plan.evaluates(step))
         history.step = step
         yield step
+
+
+def part_of_mean(
+    logits: Tensor, labels: Tensor, samples: int, *, label_smoothing: float = 0.0
+) -> Tensor:
+    r"""## One batch, several processes
+
+    Return what these logits give to the mean loss over a batch of `samples` images, a tensor of
+    shape `[]`: with all images of the batch, the mean itself.
+
+    `torchrun` starts a run several times, and the processes share out every batch. With two of them,
+    each takes 32 of 64 images. The last batch of an epoch may be odd, 17 and 16 of 33. Two means would
+    then count an image of the smaller part for more than one of the larger. So each process divides its
+    sum by 33, not by 17 or 16, and the parts are added:
+
+    $$L_t(\theta) = \frac{1}{33} \sum_{i=1}^{33} \ell_i(\theta) = \frac{1}{33} \sum_{i=1}^{17} \ell_i(\theta) + \frac{1}{33} \sum_{i=18}^{33} \ell_i(\theta)$$
+
+    The gradient of a sum is the sum of the gradients. The processes add theirs up, and each does the
+    same step with the same numbers. Loss and parameters are those of one process but for rounding, as
+    long as nothing else looks at the batch as a whole. Batch norm does: its means have to be
+    [taken over all processes](batch_norm.py) too.
+    """
+    # An empty part has no mean.
+    reduction = "mean" if len(labels) else "sum"
+    loss = functional.cross_entropy(
+        logits, labels, reduction=reduction, label_smoothing=label_smoothing
+    )
+    return loss * (len(labels) / samples)
+
+
+def add_over_processes(model: nn.Module, loss: Tensor) -> None:
+    """Replace the gradients and the loss by their sums over the processes.
+
+    `DistributedDataParallel` would take the mean of them, and wrap the model. One sum of all numbers
+    at once does what is needed, and the loss goes along.
+    """
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    processes.add_up([*gradients, loss.detach()])
 
 
 def advance(schedulers: Sequence[Scheduler]) -> None:
@@ -284,11 +325,16 @@ def estimate_curvature(
     logits = model(images).float()
     # As with the order of the images, the labels follow from seed and step alone. They are drawn
     # on the CPU. A network that has diverged gives NaN; the run goes on, so that its record shows it.
-    probabilities = logits.detach().softmax(dim=1).cpu().nan_to_num(1.0)
+    # Several processes draw the labels of the whole batch, and each uses those of its part.
+    samples = processes.total(len(images))
+    probabilities = processes.whole(logits.detach().softmax(dim=1), samples)
     generator = generator_for(seed, "labels", step)
-    labels = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
-    functional.cross_entropy(logits, labels.to(logits.device)).backward()
-    optimizer.update_hessian(len(images))
+    labels = torch.multinomial(probabilities.cpu().nan_to_num(1.0), 1, generator=generator)
+    ours = processes.share(labels.squeeze(1)).to(logits.device)
+    loss = part_of_mean(logits, ours, samples)
+    loss.backward()
+    add_over_processes(model, loss)
+    optimizer.update_hessian(samples)
 
 
 @torch.inference_mode()
@@ -300,13 +346,16 @@ def evaluate(
     Return the loss of every image, and 1 where the largest logit is that of the true label, else
     0; two float32 tensors of shape `[images]`.
 
+    Several processes share the images out, and each gets what all have found.
+
     Nothing is learned here: no gradients are kept, and layers that behave differently in training
     (dropout, batch normalisation) are told so. Afterwards the model is as it was.
     """
     was_training = model.training
     model.eval()
     losses, correct = [], []
-    parts = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
+    ours = processes.share(images), processes.share(labels)
+    parts = zip(*(samples.split(EVALUATION_BATCH) for samples in ours), strict=True)
     for some_images, some_labels in parts:
         with regime.precision(images.device):
             looks = [model(regime.see(some_images, view)).float() for view in regime.views]
@@ -314,7 +363,9 @@ def evaluate(
         losses.append(functional.cross_entropy(logits, some_labels, reduction="none"))
         correct.append((logits.argmax(dim=1) == some_labels).float())
     model.train(was_training)
-    return torch.cat(losses), torch.cat(correct)
+    together = torch.stack([torch.cat(losses), torch.cat(correct)], dim=1)
+    all_losses, all_correct = processes.whole(together, len(labels)).unbind(dim=1)
+    return all_losses, all_correct
 
 
 def check(

@@ -45,6 +45,7 @@ def make_record(points=5, checks=100, value=0.25, **changes):
         environment={
             "device": "cpu",
             "labml_nn_optim": "0.1.0",
+            "processes": 1,
             "processor": "some",
             "python": "3.11.7",
             "threads": 1,
