@@ -110,7 +110,6 @@ from experiments.sensitivity import best
 from experiments.sweep_cli import Request, sweep_command
 from experiments.sweep_plan import Search, Sweep
 from experiments.sweep_report import save_pictures, table
-from experiments.trials import run_all
 from experiments.tuned_search import TunedSearch
 
 # ## The grid
@@ -222,6 +221,9 @@ def sweep(request: Request, *, pictures: bool = True) -> int:
     by. So all arms share the places, and the first in the list goes first: the results come in one
     arm after the other.
     """
+    # Ray takes seconds to import, and whoever imports this file for its grid needs none.
+    from experiments.trials import run_all
+
     conditions = request.conditions
     # Missing data is an error now, and is downloaded once, not by each of the runs.
     conditions.experiment.load_data(conditions.data, request.places.data_root, notice)

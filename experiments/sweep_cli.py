@@ -32,10 +32,10 @@ from experiments.options import (
     seeds_option,
     threads_option,
 )
+from experiments.places import Places
 from experiments.schedules import USUAL
 from experiments.search_space import Range, Space, parse_rates, parse_varied
 from experiments.sweep_plan import Conditions
-from experiments.trials import Places
 from labml_nn_optim.registry import optimizer_names
 
 ALL = "all"

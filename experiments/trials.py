@@ -9,8 +9,6 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -22,6 +20,7 @@ from ray.tune.search import Searcher
 from tqdm import tqdm
 
 from experiments.cli import notice
+from experiments.places import Places
 from experiments.records import RecordError
 from experiments.sweep_plan import Run, Sweep
 from experiments.trial import Order, carry_out
@@ -34,27 +33,6 @@ FIRST_LOOK = 25
 
 KEPT_PART = 3
 """One of so many runs is let go on at each look."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where runs are made, and with what.
-
-    * `address`: of a Ray cluster; None starts one on this machine, for as long as the sweep lasts
-    * `jobs`: how many runs go on side by side; None for as many as the cluster has room for
-    * `threads`, `device`, `data_root`: as the options of an experiment
-    * `cpus`, `gpus`: what one run takes of a machine, also a part of a GPU
-    * `retries`: how often a run whose process was killed goes on
-    """
-
-    address: str | None
-    jobs: int | None
-    threads: int
-    device: str
-    data_root: Path
-    cpus: float
-    gpus: float
-    retries: int
 
 
 def run_all(sweeps: Sequence[Sweep], places: Places) -> None:

@@ -481,7 +481,7 @@ def made_at_once(monkeypatch):
     def run_all(sweeps, places):
         play(*sweeps)
 
-    monkeypatch.setattr(experiments.sweep, "run_all", run_all)
+    monkeypatch.setattr("experiments.trials.run_all", run_all)
 
 
 def test_without_a_name_adam_is_searched_for(sweep_command, made_at_once, tmp_path):
