@@ -1,0 +1,235 @@
+"""Runs that several processes share, started by torchrun."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from experiments import processes
+from experiments.data import ROOT_VARIABLE
+
+ROOT = Path(__file__).parents[2]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+TORCHRUN += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+MNIST = ["-m", "experiments.mnist", "--data", "digits", "--threads", "1", "--no-curves"]
+ENVIRONMENT = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
+
+
+def start(*command):
+    return subprocess.Popen(
+        list(map(str, command)),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, limit=240):
+    try:
+        output, errors = process.communicate(timeout=limit)
+    finally:
+        process.kill()
+    return process.returncode, output, errors
+
+
+def done(*command):
+    status, output, errors = finish(start(*command))
+    assert status == 0, errors
+    return output, errors
+
+
+def record_in(folder):
+    (path,) = folder.glob("*.json")
+    return json.loads(path.read_text())
+
+
+def assert_close(found, expected, relative):
+    torch.testing.assert_close(
+        torch.tensor(found, dtype=torch.float64),
+        torch.tensor(expected, dtype=torch.float64),
+        rtol=relative,
+        atol=0,
+    )
+
+
+def own_lines(errors):
+    """The lines that the experiment wrote: notes and errors, not those of torchrun."""
+    return [line for line in errors.splitlines() if re.match(r"(note|error): ", line)]
+
+
+@pytest.fixture
+def cifar_root():
+    """The folder of the real CIFAR-10 files; a test that needs them is skipped without it."""
+    for candidate in (os.environ.get(ROOT_VARIABLE), ROOT.parent / "shared" / "data"):
+        if candidate and (Path(candidate) / "cifar-10-batches-py").is_dir():
+            return candidate
+    pytest.skip(f"CIFAR-10 is not at hand; set {ROOT_VARIABLE}")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What one process found, and what each of two."""
+    folder = tmp_path_factory.mktemp("trained")
+    script = Path(__file__).with_name("shared_batches.py")
+    done(sys.executable, script, folder)
+    done(*TORCHRUN, script, folder)
+    return [torch.load(folder / f"{name}.pt") for name in ("0-of-1", "0-of-2", "1-of-2")]
+
+
+CASES = ["mnist cnn", "mnist fast", "cifar small", "cifar fast", "curvature"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_processes_compute_what_one_does(trained, case):
+    alone, first, _ = (found[case] for found in trained)
+    # The losses are float32, whose last digit is 1.2e-7 of a number at most.
+    for table, columns in alone["curves"].items():
+        for name, column in columns.items():
+            assert_close(first["curves"][table][name], column, 1e-6)
+    assert list(first["state"]) == list(alone["state"])
+    for name, tensor in alone["state"].items():
+        # Each step of AdamW moves a parameter by 1e-3.
+        torch.testing.assert_close(first["state"][name], tensor, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_both_processes_have_the_same_bits(trained, case):
+    _, first, second = (found[case] for found in trained)
+    assert first["curves"] == second["curves"]
+    assert all(map(torch.equal, first["state"].values(), second["state"].values()))
+
+
+def test_frozen_scales_stay_as_they_were(trained):
+    for found in trained:
+        scales = {n: t for n, t in found["cifar fast"]["state"].items() if "norm.weight" in n}
+        assert len(scales) == 6
+        assert all(torch.equal(scale, torch.ones_like(scale)) for scale in scales.values())
+
+
+def test_torchrun_leaves_one_record_with_the_curves_of_one_process(tmp_path):
+    options = [*MNIST, "--epochs", 0.5, "--out"]
+    done(sys.executable, *options, tmp_path / "one")
+    output, errors = done(*TORCHRUN, *options, tmp_path / "two")
+    one, two = record_in(tmp_path / "one"), record_in(tmp_path / "two")
+    assert (one["environment"]["processes"], two["environment"]["processes"]) == (1, 2)
+    assert one["configuration"] == two["configuration"]
+    assert_close(two["curves"]["train"]["loss"], one["curves"]["train"]["loss"], 1e-4)
+    assert_close(two["curves"]["test"]["loss"], one["curves"]["test"]["loss"], 1e-4)
+    assert [line.split()[0] for line in output.splitlines()] == ["test", "duration", "record"]
+    assert errors.count("epoch 0.5") == 1
+    assert len(list((tmp_path / "two" / "labml").glob("*/*/log.jsonl"))) == 1
+
+
+@contextlib.contextmanager
+def two_under_way(folder, *options):
+    """Two processes that have written a checkpoint, as children of torchrun."""
+    launcher = start(*TORCHRUN, *MNIST, "--epochs", 3, "--out", folder, *options)
+    limit = time.monotonic() + 240
+    while not list(folder.glob("*/step-*.pt")) and launcher.poll() is None:
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    try:
+        yield launcher
+    finally:
+        launcher.kill()
+
+
+def workers_of(launcher):
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    return [int(child) for child in children]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_all_processes_after_the_same_step_and_resume_goes_on(tmp_path, number):
+    folder = tmp_path / "stopped"
+    with two_under_way(folder) as launcher:
+        launcher.send_signal(number)
+        _, _, errors = finish(launcher)
+    (line,) = own_lines(errors)
+    assert re.match(r"error: stopped after step \d+; the checkpoint is .*--resume$", line)
+    assert "experiments/" not in errors
+    _, errors = done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", folder, "--resume")
+    (line,) = own_lines(errors)
+    assert re.match(r"note: going on after step \d+ of 69$", line)
+    done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", tmp_path / "straight")
+    assert record_in(folder)["curves"] == record_in(tmp_path / "straight")["curves"]
+
+
+def test_one_process_that_hears_a_signal_stops_the_other(tmp_path):
+    with two_under_way(tmp_path) as launcher:
+        os.kill(workers_of(launcher)[-1], signal.SIGTERM)
+        status, _, errors = finish(launcher)
+    assert status == 1
+    assert len(own_lines(errors)) == 1
+    # torchrun tells how the processes have ended.
+    assert set(re.findall(r"exitcode +: (-?\d+)", errors)) == {"143"}
+
+
+def test_one_process_goes_on_from_the_checkpoint_of_two(tmp_path):
+    with two_under_way(tmp_path) as launcher:
+        launcher.send_signal(signal.SIGTERM)
+        finish(launcher)
+    _, errors = done(sys.executable, *MNIST, "--epochs", 3, "--out", tmp_path, "--resume")
+    assert "note: the checkpoint was made with processes 2, this run has 1" in errors
+    assert record_in(tmp_path)["final"]["step"] == 69
+
+
+def test_a_process_that_is_killed_ends_the_other_with_one_line(tmp_path):
+    with two_under_way(tmp_path) as launcher:
+        first, *_ = (
+            worker
+            for worker in workers_of(launcher)
+            if b"\0RANK=1\0" in b"\0" + Path(f"/proc/{worker}/environ").read_bytes()
+        )
+        os.kill(first, signal.SIGKILL)
+        status, _, errors = finish(launcher)
+    assert status == 1
+    assert "experiments/" not in errors
+    assert len(own_lines(errors)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--optimizer", "adamm"], "adamm"),
+        (["--set", "betas=2,3"], "betas"),
+        (["--batch-size", "0"], "--batch-size"),
+    ],
+)
+def test_a_wrong_option_is_told_once(tmp_path, options, message):
+    status, _, errors = finish(start(*TORCHRUN, *MNIST, "--out", tmp_path, *options))
+    assert status == 1
+    (line,) = own_lines(errors)
+    assert message in line
+    assert "exitcode  : 2" in errors
+
+
+def test_cifar_is_trained_by_two(tmp_path, cifar_root):
+    options = ["-m", "experiments.cifar", "--threads", "1", "--no-curves", "--epochs", "0.02"]
+    options += ["--data-root", cifar_root, "--out"]
+    done(sys.executable, *options, tmp_path / "one")
+    done(*TORCHRUN, *options, tmp_path / "two")
+    one, two = (record_in(tmp_path / name)["curves"]["train"] for name in ("one", "two"))
+    assert_close(two["loss"][:3], one["loss"][:3], 1e-4)
+
+
+def test_without_torchrun_a_world_of_one_changes_nothing():
+    numbers = torch.arange(5.0)
+    with processes.joined(torch.device("cpu")):
+        assert (processes.size(), processes.rank(), processes.is_first()) == (1, 0, True)
+        assert processes.share(numbers).tolist() == numbers.tolist()
+        assert processes.whole(numbers, 5) is numbers
+        processes.add_up([numbers])
+        assert processes.largest(3) == 3
+        assert processes.from_first(lambda: "found") == "found"
+    assert numbers.tolist() == [0, 1, 2, 3, 4]
