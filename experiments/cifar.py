@@ -39,8 +39,10 @@ three times its best rate and 92 % at ten times; at 0.3 it is 2.30, $\log 10$: n
 python -m experiments.cifar --optimizer adamw
 python -m experiments.cifar --optimizer sgd --lr 0.01 --set momentum=0.9 --epochs 10
 python -m experiments.cifar --model fast --device cuda
+torchrun --nproc-per-node 2 -m experiments.cifar --optimizer adamw
 ```
 
+In the last line two processes [share each batch](training.py) of 128: the run is the same but for rounding.
 The options are those of [the experiment on MNIST](mnist.py), the [loop](training.py) is the same, and so
 are the records. `--dtype mixed`, as in the table above, lets the network compute in bfloat16, which has the exponents of
 float32: no loss has to be scaled. On an AMD EPYC that multiplies such numbers, forward and backward pass of
