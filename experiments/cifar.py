@@ -68,6 +68,7 @@ from experiments.data import HELD_OUT, Data, load_cifar
 from experiments.experiment import Experiment, Recipe
 from experiments.runner import Notice
 from experiments.training import Regime
+from experiments.vit import ViT
 
 
 class Convolution(nn.Module):
@@ -279,6 +280,8 @@ def load_data(choice: str, root: Path, notice: Notice) -> Data:
 # image moved by a pixel up and to the left and down and to the right, and the mirror images of the three. (The
 # speed runs give the two moved views half of the weight together; here all count the same.) Their
 # optimizers, SGD and later Muon, are not built in: the optimizer is what one comes here to choose.
+#
+# `vit` is the [small transformer](vit.py), with the images of the small network.
 CIFAR = Experiment(
     name="cifar",
     recipes={
@@ -300,6 +303,16 @@ CIFAR = Experiment(
                 ),
             ),
             prepare=whiten,
+            dtype="mixed",
+        ),
+        "vit": Recipe(
+            ViT,
+            epochs=3,
+            batch_size=128,
+            regime=Regime(augmentation=Augmentation(shift=2, mirror=True)),
+            optimizer="adamw",
+            lr=1e-3,
+            schedule="warmup-cosine",
             dtype="mixed",
         ),
     },

@@ -30,6 +30,9 @@ SCHEDULES = "schedules"
 RULES = "rules"
 """The folder of the runs with rules for parameter groups."""
 
+VIT = "vit"
+"""The folder of the runs of the small transformer, with rules and without."""
+
 SITE_FOLDER = "results"
 """Where the records lie in the site."""
 

@@ -16,7 +16,7 @@ from experiments import committed
 from experiments.catalog import CATALOG
 from experiments.check_run import check_one, quickest
 from experiments.cli import run_command
-from experiments.committed import HALF, IN_HALF, RULES, SCHEDULES
+from experiments.committed import HALF, IN_HALF, RULES, SCHEDULES, VIT
 from experiments.schedules import SCHEDULES as SCHEDULE_NAMES
 from experiments.sweep import sweep, sweeps_of
 from experiments.sweep_cli import Request, sweep_command
@@ -55,6 +55,15 @@ RULE_SETS = {
     "cifar": ("built-in", "layer-decay=0.75", "head.*:lr_scale=3", "stem.*:lr_scale=0.3"),
 }
 
+OTHER_NETWORKS = {
+    "mnist": {},
+    "cifar": {
+        VIT: "--model vit --optimizers adamw --set weight_decay=0.05 --schedule warmup-cosine "
+        "--lr 0.0003,0.001,0.003 --rules none --rules built-in --rules layer-decay=0.75"
+    },
+}
+"""Sweeps of networks that are no experiment's usual one, by their folders."""
+
 
 def commands(experiment: str) -> Iterator[list[str]]:
     """Yield the arguments of every sweep whose records are committed for an experiment."""
@@ -71,6 +80,8 @@ def commands(experiment: str) -> Iterator[list[str]]:
         yield _words(experiment, folder / SCHEDULES, f"{WITH_ADAMW} {settings}")
     rules = " ".join(f"--rules {shlex.quote(rule)}" for rule in RULE_SETS[experiment])
     yield _words(experiment, folder / RULES, f"{WITH_ADAMW} {rules}")
+    for name, settings in OTHER_NETWORKS[experiment].items():
+        yield _words(experiment, folder / name, settings)
 
 
 def _words(experiment: str, folder: Path, settings: str) -> list[str]:

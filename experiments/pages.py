@@ -11,10 +11,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from experiments import plots, schedule_plots
-from experiments.committed import EXPERIMENTS
+from experiments.committed import EXPERIMENTS, VIT, folder, records_in
 from experiments.comparison_figure import comparison_figures
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
 from experiments.results_page import results_figures
+from experiments.rule_rows import rules_figure
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
 from experiments.schedule_figures import schedule_figures
 from site_gen.chapters import Chapter
@@ -27,6 +28,9 @@ CHAPTERS = {f"experiments.{name}": name for name in EXPERIMENTS}
 
 COMPARISON = "experiments.comparison"
 """The module of the chapter that shows two rankings."""
+
+TRANSFORMER = "experiments.vit"
+"""The module of the chapter about the small transformer."""
 
 RESULTS_PAGE = "experiments/results"
 """The name of the page that shows the results of all optimizers."""
@@ -61,6 +65,9 @@ class Plugin:
             yield from experiment_figures(CHAPTERS[chapter.module])
         elif chapter.module == COMPARISON:
             yield from comparison_figures()
+        elif chapter.module == TRANSFORMER:
+            if runs := records_in(folder("cifar", VIT)):
+                yield rules_figure("With and without rules", "rules", runs)
         elif chapter.module:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
         elif chapter.name == RESULTS_PAGE:

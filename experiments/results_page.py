@@ -33,7 +33,7 @@ from experiments.result_rows import (
     rows,
     usual,
 )
-from experiments.rule_rows import rules_table
+from experiments.rule_rows import rules_figure
 from experiments.run_figures import (
     BY_OPTIMIZER,
     accuracy,
@@ -63,10 +63,9 @@ def results_figures() -> Iterator[Figure]:
         if searched := [row for row in found if row.search]:
             yield _searches(searched, experiment, title)
         if runs := records_in(folder(experiment, RULES)):
-            html = rules_table(runs, records_in(folder(experiment)))
-            html += conditions(runs, BY_OPTIMIZER, "ranges")
             name = f"{title}: rules for parameter groups"
-            yield Figure(name, f"{experiment}-rules", html, files_of(runs))
+            others = records_in(folder(experiment))
+            yield rules_figure(name, f"{experiment}-rules", runs, others)
 
 
 def _all_optimizers(found: Sequence[Row], experiment: str, title: str) -> Figure:

@@ -8,10 +8,11 @@ from statistics import median
 
 from markupsafe import Markup
 
-from experiments.committed import linked_range
+from experiments.committed import files_of, linked_range
 from experiments.records import Record
-from experiments.run_figures import accuracy, linked_accuracies
+from experiments.run_figures import BY_OPTIMIZER, accuracy, conditions, linked_accuracies
 from experiments.sortable import Cell, Column, missing, sortable_table
+from site_gen.plugins import Figure
 
 COLUMNS = (
     Column("Rules"),
@@ -30,6 +31,14 @@ def by_rules(runs: Sequence[Record]) -> list[list[Record]]:
     for run in runs:
         groups.setdefault(_key(run, but=("seed",)), []).append(run)
     return sorted(groups.values(), key=lambda runs: -median(map(accuracy, runs)))
+
+
+def rules_figure(
+    title: str, anchor: str, runs: Sequence[Record], others: Sequence[Record] = ()
+) -> Figure:
+    """Return the table of some runs with what they were made under; `others` as in `rules_table`."""
+    html = rules_table(runs, others) + conditions(runs, BY_OPTIMIZER, "ranges")
+    return Figure(title, anchor, html, files_of(runs))
 
 
 def rules_table(runs: Sequence[Record], others: Sequence[Record] = ()) -> Markup:

@@ -22,6 +22,7 @@ ADAM = "labml_nn_optim/optimizers/adam.py"
 PROGRESS = "labml_nn_optim/schedules/progress.py"
 MNIST = "experiments/mnist.py"
 CIFAR = "experiments/cifar.py"
+VIT = "experiments/vit.py"
 
 
 @pytest.fixture
@@ -162,6 +163,8 @@ def test_the_arguments_that_a_schedule_has_unless_they_are_set_count(monkeypatch
         (CIFAR, "WHITENED_IMAGES = 5000", "WHITENED_IMAGES = 50", "cifar fast"),
         (CIFAR, "values + 5e-4", "values + 5e-3", "cifar fast"),
         (CIFAR, "x + self.second", "x - self.second", "cifar small"),
+        (VIT, "nn.Linear(width, 10)", "nn.Linear(width, 10, bias=False)", "cifar vit"),
+        (VIT, "functional.gelu", "functional.relu", "cifar vit"),
     ],
 )
 def test_a_change_of_a_network_leaves_the_others_of_its_file_as_they_are(

@@ -1,0 +1,169 @@
+import math
+import re
+
+import pytest
+import torch
+from torch.nn import functional
+
+from experiments import committed
+from experiments.cifar import CIFAR
+from experiments.committed_runs import requests
+from experiments.recipes import vit_b_16
+from experiments.records import save
+from experiments.vit import Attention, Block, PatchEmbed, ViT
+from labml_nn_optim.param_groups import LayerDecay, param_groups
+from tests.experiments.examples import make_cifar_record
+from tests.experiments.test_pages import figures
+
+WIDTH = 96
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return ViT()
+
+
+def images():
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def rates(model, rules=(), **settings):
+    """For each parameter its learning rate and its weight decay."""
+    groups = param_groups(model, rules, lr=1.0, weight_decay=0.05, **settings)
+    return {
+        name: (group["lr"], group["weight_decay"])
+        for group in groups
+        for name in group["param_names"]
+    }
+
+
+def test_the_table_of_the_layers_has_the_parameters_of_the_network(model):
+    rows = re.findall(r"^ *\| ([^|]+) \| [^|]+ \| ([\d,]+) \|$", ViT.__doc__, re.MULTILINE)
+    counted = {
+        name: sum(p.numel() for p in child.parameters()) for name, child in model.named_children()
+    }
+    assert [(layer, int(number.replace(",", ""))) for layer, number in rows] == [
+        ("patches, 4 x 4", counted["patch_embed"]),
+        ("position embedding", model.pos_embed.numel()),
+        (f"four blocks of {counted['blocks'] // 4:,}", counted["blocks"]),
+        ("norm, mean over the patches", counted["norm"]),
+        ("linear", counted["head"]),
+    ]
+    assert len(model.blocks) == 4
+    total = sum(p.numel() for p in model.parameters())
+    assert f"The {total:,} parameters" in ViT.__doc__
+
+
+def test_the_names_are_those_of_timm(model):
+    names = {re.sub(r"blocks\.\d+", "blocks.N", name) for name, _ in model.named_parameters()}
+    layers = ["patch_embed.proj", "norm", "head"]
+    layers += [
+        f"blocks.N.{layer}"
+        for layer in ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+    ]
+    assert names == {"pos_embed"} | {
+        f"{layer}.{own}" for layer in layers for own in ("weight", "bias")
+    }
+
+
+def test_a_patch_is_read_as_48_numbers_row_by_row_from_the_upper_left():
+    embed = PatchEmbed(4, WIDTH)
+    cut = images().unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 1, 4, 5).reshape(2, 64, 48)
+    expected = functional.linear(cut, embed.proj.weight.flatten(1), embed.proj.bias)
+    torch.testing.assert_close(embed(images()), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_is_that_of_torch():
+    torch.manual_seed(0)
+    own, other = Attention(12, 3), torch.nn.MultiheadAttention(12, 3, batch_first=True)
+    other.in_proj_weight.data, other.in_proj_bias.data = own.qkv.weight.data, own.qkv.bias.data
+    other.out_proj.load_state_dict(own.proj.state_dict())
+    x = torch.randn(2, 5, 12)
+    torch.testing.assert_close(own(x), other(x, x, x)[0])
+
+
+def test_the_sum_of_a_block_is_never_normalized():
+    block = Block(12, 3)
+    for layer in (block.attn.proj, block.mlp.fc2):
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    x = 100 + torch.randn(2, 5, 12)
+    assert torch.equal(block(x), x)
+
+
+def shuffled_patches(given):
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    patches = functional.unfold(given, kernel_size=4, stride=4)[:, :, order]
+    return functional.fold(patches, given.shape[-2:], kernel_size=4, stride=4)
+
+
+def test_without_positions_the_order_of_the_patches_does_not_matter_and_with_them_it_does(model):
+    torch.nn.init.normal_(model.pos_embed)
+    given, shuffled = images(), shuffled_patches(images())
+    assert not torch.allclose(model(given), model(shuffled), atol=1e-3)
+    torch.nn.init.zeros_(model.pos_embed)
+    torch.testing.assert_close(model(given), model(shuffled), rtol=1e-4, atol=1e-5)
+
+
+def test_the_position_embedding_begins_near_zero(model):
+    assert model.pos_embed.std().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_layer_decay_finds_six_depths_from_the_stem_to_the_head(model):
+    found = {
+        name: round(math.log(lr, 0.75))
+        for name, (lr, _) in rates(model, [LayerDecay(0.75)]).items()
+    }
+    assert found["pos_embed"] == found["patch_embed.proj.weight"] == 5
+    assert [found[f"blocks.{number}.attn.qkv.weight"] for number in range(4)] == [4, 3, 2, 1]
+    assert found["norm.weight"] == found["head.weight"] == 0
+
+
+def test_the_built_in_rules_leave_out_biases_and_norms_but_not_the_positions(model):
+    decayed = {name for name, (_, decay) in rates(model).items() if decay}
+    matrices = {name for name, p in model.named_parameters() if p.dim() > 1}
+    assert decayed == matrices
+    assert "pos_embed" in decayed
+
+
+def test_depths_are_counted_as_in_the_large_network(model):
+    with torch.device("meta"):
+        large = vit_b_16().make()
+    ours, theirs = rates(model, [LayerDecay(0.75)]), rates(large, [LayerDecay(0.75)])
+    for number in range(4):
+        same = f"encoder.layers.encoder_layer_{number + 8}.self_attention.in_proj_weight"
+        assert ours[f"blocks.{number}.attn.qkv.weight"] == theirs[same]
+    assert ours["head.weight"] == theirs["heads.head.weight"]
+
+
+def test_one_batch_can_be_learned_by_heart(model):
+    labels = torch.tensor([3, 7])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(images()), labels)
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+
+
+def test_the_recipe_is_for_adamw_with_a_warm_up():
+    recipe = CIFAR.recipes["vit"]
+    assert isinstance(recipe.make_model(), ViT)
+    assert (recipe.optimizer, recipe.schedule) == ("adamw", "warmup-cosine")
+
+
+def test_one_sweep_asks_for_the_network_without_rules_and_with_two_sets():
+    (request,) = [each for each in requests(["cifar"]) if each.conditions.model == "vit"]
+    assert [arm.rules.texts for arm in request.arms] == [(), ("built-in",), ("layer-decay=0.75",)]
+    assert request.conditions.out == committed.folder("cifar", committed.VIT)
+    assert {arm.choice.options["weight_decay"] for arm in request.arms} == {0.05}
+
+
+def test_the_chapter_shows_the_runs_of_the_network_as_soon_as_there_are_any(results):
+    assert figures("experiments.vit") == []
+    path = save(make_cifar_record(), results.parent / "cifar" / "vit")
+    (figure,) = figures("experiments.vit")
+    assert figure.title == "With and without rules"
+    assert figure.files == {f"results/cifar/vit/{path.name}": path}
