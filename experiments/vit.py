@@ -120,12 +120,12 @@ class ViT(nn.Module):
     | input | 3 x 32 x 32 | |
     | patches, 4 x 4 | 64 x 96 | 4,704 |
     | position embedding | 64 x 96 | 6,144 |
-    | four blocks of 111,840 | 64 x 96 | 447,360 |
+    | three blocks of 111,840 | 64 x 96 | 335,520 |
     | norm, mean over the patches | 96 | 192 |
     | linear | 10 | 970 |
 
-    The 459,370 parameters have the names that they have in timm, such as `blocks.0.attn.qkv.weight`. By these names [layer
-    decay](../labml_nn_optim/param_groups/layer_decay.py) finds six depths: the stem, four blocks, the head.
+    The 347,530 parameters have the names that they have in timm, such as `blocks.0.attn.qkv.weight`. By these names [layer
+    decay](../labml_nn_optim/param_groups/layer_decay.py) finds five depths: the stem, three blocks, the head.
 
     **Positions.** Attention is a weighted mean, and a mean does not know the order. Without the position embedding the network gives an
     image and the same image with its patches shuffled the same logits. So each place has a vector of its own that is added to its token.
@@ -135,7 +135,7 @@ class ViT(nn.Module):
     """
 
     def __init__(
-        self, image: int = 32, patch: int = 4, width: int = 96, heads: int = 3, blocks: int = 4
+        self, image: int = 32, patch: int = 4, width: int = 96, heads: int = 3, blocks: int = 3
     ) -> None:
         super().__init__()
         self.patch_embed = PatchEmbed(patch, width)

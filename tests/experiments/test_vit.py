@@ -46,11 +46,11 @@ def test_the_table_of_the_layers_has_the_parameters_of_the_network(model):
     assert [(layer, int(number.replace(",", ""))) for layer, number in rows] == [
         ("patches, 4 x 4", counted["patch_embed"]),
         ("position embedding", model.pos_embed.numel()),
-        (f"four blocks of {counted['blocks'] // 4:,}", counted["blocks"]),
+        (f"three blocks of {counted['blocks'] // 3:,}", counted["blocks"]),
         ("norm, mean over the patches", counted["norm"]),
         ("linear", counted["head"]),
     ]
-    assert len(model.blocks) == 4
+    assert len(model.blocks) == 3
     total = sum(p.numel() for p in model.parameters())
     assert f"The {total:,} parameters" in ViT.__doc__
 
@@ -110,13 +110,13 @@ def test_the_position_embedding_begins_near_zero(model):
     assert model.pos_embed.std().item() == pytest.approx(0.02, rel=0.1)
 
 
-def test_layer_decay_finds_six_depths_from_the_stem_to_the_head(model):
+def test_layer_decay_finds_five_depths_from_the_stem_to_the_head(model):
     found = {
         name: round(math.log(lr, 0.75))
         for name, (lr, _) in rates(model, [LayerDecay(0.75)]).items()
     }
-    assert found["pos_embed"] == found["patch_embed.proj.weight"] == 5
-    assert [found[f"blocks.{number}.attn.qkv.weight"] for number in range(4)] == [4, 3, 2, 1]
+    assert found["pos_embed"] == found["patch_embed.proj.weight"] == 4
+    assert [found[f"blocks.{number}.attn.qkv.weight"] for number in range(3)] == [3, 2, 1]
     assert found["norm.weight"] == found["head.weight"] == 0
 
 
@@ -131,8 +131,8 @@ def test_depths_are_counted_as_in_the_large_network(model):
     with torch.device("meta"):
         large = vit_b_16().make()
     ours, theirs = rates(model, [LayerDecay(0.75)]), rates(large, [LayerDecay(0.75)])
-    for number in range(4):
-        same = f"encoder.layers.encoder_layer_{number + 8}.self_attention.in_proj_weight"
+    for number in range(3):
+        same = f"encoder.layers.encoder_layer_{number + 9}.self_attention.in_proj_weight"
         assert ours[f"blocks.{number}.attn.qkv.weight"] == theirs[same]
     assert ours["head.weight"] == theirs["heads.head.weight"]
 
