@@ -4,12 +4,14 @@ import re
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
-from experiments import committed
+from experiments import committed, vit
 from experiments.cifar import CIFAR
 from experiments.committed_runs import requests
 from experiments.recipes import vit_b_16
 from experiments.records import save
+from experiments.schedules import choose_schedule
 from experiments.vit import Attention, Block, PatchEmbed, ViT
 from labml_nn_optim.param_groups import LayerDecay, param_groups
 from tests.experiments.examples import make_cifar_record
@@ -125,6 +127,27 @@ def test_the_built_in_rules_leave_out_biases_and_norms_but_not_the_positions(mod
     matrices = {name for name, p in model.named_parameters() if p.dim() > 1}
     assert decayed == matrices
     assert "pos_embed" in decayed
+
+
+def test_the_built_in_rules_take_the_decay_off_4042_parameters(model):
+    sizes = {name: p.numel() for name, p in model.named_parameters()}
+    spared = sum(sizes[name] for name, (_, decay) in rates(model).items() if not decay)
+    assert spared == 4042
+    assert f"{spared:,} of the {sum(sizes.values()):,} parameters" in vit.__doc__
+
+
+def test_the_rates_of_a_run_sum_to_what_the_chapter_says():
+    steps = 3 * math.ceil(50_000 / CIFAR.recipes["vit"].batch_size)
+    schedule = choose_schedule("warmup-cosine", ()).make(steps)
+    total = sum(schedule.get_value(step, steps) for step in range(steps))
+    assert f"The {steps} rates sum to ${total:.1f}" in vit.__doc__
+
+
+@pytest.mark.parametrize(("patch", "millions"), [(4, 23.9), (2, 123.0)])
+def test_the_multiplications_are_those_of_the_first_exercise(patch, millions):
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        ViT(patch=patch)(images()[:1])
+    assert counter.get_total_flops() / 2e6 == pytest.approx(millions, abs=0.05)
 
 
 def test_depths_are_counted_as_in_the_large_network(model):
