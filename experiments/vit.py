@@ -10,9 +10,6 @@ paper:
   venue: ICLR
 chapter: "12.15"
 needs: [experiments/cifar, param_groups/no_decay, param_groups/layer_decay]
-symbols:
-  \alpha: lr
-  \lambda: weight_decay
 ---
 
 An image of CIFAR-10 has 32 x 32 pixels. Cut it into squares of 4 x 4 and write the 48 numbers of each square in a row: this is a
