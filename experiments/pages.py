@@ -67,7 +67,7 @@ class Plugin:
             yield from comparison_figures()
         elif chapter.module == TRANSFORMER:
             if runs := records_in(folder("cifar", VIT)):
-                yield rules_figure("With and without rules", "rules", runs)
+                yield rules_figure("Runs with and without rules", "rules", runs)
         elif chapter.module:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
         elif chapter.name == RESULTS_PAGE:

@@ -188,5 +188,5 @@ def test_the_chapter_shows_the_runs_of_the_network_as_soon_as_there_are_any(resu
     assert figures("experiments.vit") == []
     path = save(make_cifar_record(), results.parent / "cifar" / "vit")
     (figure,) = figures("experiments.vit")
-    assert figure.title == "With and without rules"
+    assert figure.title == "Runs with and without rules"
     assert figure.files == {f"results/cifar/vit/{path.name}": path}
