@@ -16,10 +16,10 @@ An image of CIFAR-10 has 32 x 32 pixels. Cut it into squares of 4 x 4 and write 
 *patch*, and the image is a list of 64 of them. A transformer reads lists. Nothing else in it is made for images.
 
 ```sh
-python -m experiments.cifar --model vit --optimizer adamw --lr 0.001 --rule built-in
+python -m experiments.cifar --model vit --optimizer adamw --lr 0.001 --set weight_decay=0.05 --rule built-in
 ```
 
-Rules for parameter groups are mostly written for such networks. This one is small enough to ask what they bring.
+[Recipes](recipes.py) for such networks come with rules for parameter groups. This one is small enough to ask what they bring.
 
 ## With and without rules
 
