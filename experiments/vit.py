@@ -139,7 +139,8 @@ class ViT(nn.Module):
     | norm, mean over the patches | 96 | 192 |
     | linear | 10 | 970 |
 
-    The 347,530 parameters have the names that they have in timm, such as `blocks.0.attn.qkv.weight`. By these names [layer
+    The 347,530 parameters have the names that they have in timm, such as `blocks.0.attn.qkv.weight`, and timm's network of this size gives the
+    same logits with them. By these names [layer
     decay](../labml_nn_optim/param_groups/layer_decay.py) finds five depths: the stem, three blocks, the head.
 
     **Positions.** Attention is a weighted mean, and a mean does not know the order. Without the position embedding the network gives an
