@@ -1,15 +1,21 @@
+import math
 import os
 import pickle
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
 
+import experiments.cifar
 from experiments.cifar import CIFAR, FastModel, SmallModel, main, whiten
 from experiments.cli import run_command
+from experiments.curves import group_by_rate
 from experiments.data import CIFAR_FILES, CIFAR_FOLDER, DataError, load_cifar
 from experiments.records import load_all
+from experiments.sensitivity import best, losses_by_rate
 
+RESULTS = Path(experiments.cifar.__file__).parent / "results" / "cifar"
 ROOT = Path(os.environ.get("LABML_NN_OPTIM_DATA", "data"))
 needs_cifar = pytest.mark.skipif(
     not (ROOT / CIFAR_FOLDER).is_dir(), reason="LABML_NN_OPTIM_DATA holds no CIFAR-10"
@@ -93,3 +99,70 @@ def test_what_a_network_is_trained_with_does_not_depend_on_the_optimizer():
     smoothing = {name: recipe.regime.label_smoothing for name, recipe in CIFAR.recipes.items()}
     assert smoothing == {"small": 0.0, "fast": 0.2, "vit": 0.0}
     assert len(CIFAR.recipes["fast"].regime.views) == 6
+
+
+LABELS = {
+    "RAdam": "radam",
+    "NAdam": "nadam",
+    "Adam, 100 steps of warm-up": "adam_warmup",
+    "AdamW": "adamw",
+    "Adam": "adam",
+    "SGD, momentum 0.9": "sgd",
+    "Adagrad": "adagrad",
+    "Rprop": "rprop",
+}
+
+
+@pytest.fixture(scope="module")
+def committed_runs():
+    runs = load_all(RESULTS)
+    return {
+        name: [run for run in runs if run.optimizer == name] for name in {r.optimizer for r in runs}
+    }
+
+
+def percents(runs):
+    return sorted(100 * run.final["test_accuracy"] for run in runs)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_chapter_states_the_committed_accuracies(committed_runs, label):
+    runs = committed_runs[LABELS[label]]
+    low, middle, high = percents(runs)
+    row = (
+        f"| {label} | {runs[0].configuration['lr']:g} | {middle:.1f} % | {low:.1f} to {high:.1f} |"
+    )
+    assert row in experiments.cifar.__doc__
+
+
+def test_the_chapter_says_how_close_the_best_are(committed_runs):
+    assert len(committed_runs) == 23
+    ranked = sorted(committed_runs.values(), key=lambda runs: -percents(runs)[1])
+    assert [f"{percents(runs)[1]:.1f}" for runs in (ranked[0], ranked[14])] == ["81.0", "79.1"]
+    assert max(percents(runs)[2] - percents(runs)[0] for runs in ranked[:15]) < 1.55
+    assert percents(committed_runs["nadam"])[0] > percents(committed_runs["adam"])[2]
+    adam = percents(committed_runs["adam"])[1]
+    gains = [
+        percents(committed_runs[name])[1] - adam for name in ("adam_warmup", "ada_belief", "radam")
+    ]
+    assert [f"{gain:.1f}" for gain in (min(gains), max(gains))] == ["0.9", "1.6"]
+
+    def training_loss(runs):
+        return median(run.final["train_loss"] for run in runs)
+
+    slow = [training_loss(committed_runs[name]) for name in ("sgd", "ada_bound", "adagrad")]
+    assert [f"{loss:.2f}" for loss in (min(slow), max(slow))] == ["0.67", "0.73"]
+    close = [training_loss(runs) for runs in ranked[:15]]
+    assert [f"{loss:.2f}" for loss in (min(close), max(close))] == ["0.55", "0.61"]
+
+
+def test_the_chapter_says_what_the_next_point_of_the_grid_costs():
+    costs = []
+    for search in group_by_rate(load_all(RESULTS / "sweep")).values():
+        losses = losses_by_rate(search)
+        rates = list(losses)
+        chosen = rates.index(best(losses))
+        costs.append(losses[rates[chosen + 1]] / losses[rates[chosen]] - 1)
+        if search[0].optimizer == "sgd":
+            assert losses[30 * rates[chosen]] == pytest.approx(math.log(10), abs=2e-3)
+    assert [f"{100 * cost:.0f}" for cost in (min(costs), max(costs))] == ["3", "51"]
