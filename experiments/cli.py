@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from experiments import processes
+from experiments.configuration import Configuration
 from experiments.curves import save_curves
 from experiments.data import DataError, data_root
 from experiments.environment import DeviceError, choose_device, make_reproducible
@@ -31,7 +33,7 @@ from experiments.options import (
 )
 from experiments.records import Record, RecordError
 from experiments.records import save as save_record
-from experiments.rules import Rules, choose_rules
+from experiments.rules import choose_rules
 from experiments.runner import StoppedError, execute
 from experiments.schedules import Schedules, choose_schedules, require_weight_decay
 from labml_nn_optim.registry import optimizer_names, summary
@@ -206,17 +208,36 @@ def _choose_schedules(recipe: Recipe, options: Options) -> Schedules:
     )
 
 
-def _run(experiment: Experiment, options: Options) -> None:
+def configuration_of(experiment: Experiment, options: Options) -> Configuration:
+    """Return the configuration that the command line describes, with what `--data` names as its data.
+
+    Raises `OptionError` for values that do not fit together.
+    """
     recipe = experiment.recipes[options.model].with_optimizer(options.optimizer)
     choice = _choose_optimizer(recipe, options)
     schedules = _choose_schedules(recipe, options)
     require_weight_decay(choice, schedules)
     rules = choose_rules(options.rules)
     rules.check(recipe.make_model, choice)
+    return experiment.configure(
+        options.model,
+        choice,
+        schedules,
+        rules,
+        data=options.data_choice,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        dtype=options.dtype,
+    )
+
+
+def _run(experiment: Experiment, options: Options) -> None:
+    configuration = configuration_of(experiment, options)
     device = choose_device(options.device)
     make_reproducible(device, options.threads)
     with processes.joined(device):
-        record = _trained(experiment, options, choice, schedules, rules, device)
+        record = _trained(experiment, options, configuration, device)
     if processes.is_first():
         _report(record, options.out, drawn=options.curves)
 
@@ -224,26 +245,14 @@ def _run(experiment: Experiment, options: Options) -> None:
 def _trained(
     experiment: Experiment,
     options: Options,
-    choice: OptimizerChoice,
-    schedules: Schedules,
-    rules: Rules,
+    configuration: Configuration,
     device: torch.device,
 ) -> Record:
     root = data_root(options.data_root)
     data = processes.first_before_others(
         lambda: experiment.load_data(options.data_choice, root, notice)
     )
-    configuration = experiment.configure(
-        options.model,
-        choice,
-        schedules,
-        rules,
-        data=data.name,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        dtype=options.dtype,
-    )
+    configuration = dataclasses.replace(configuration, data=data.name)
     prepare(options.out)
     task = experiment.task(configuration, data, device, options.out)
     return execute(task, resume=options.resume, notice=notice)

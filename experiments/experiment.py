@@ -17,6 +17,8 @@ from experiments.runner import Notice, Task
 from experiments.schedules import USUAL, Schedules
 from experiments.training import DTYPES, PLAIN, Regime
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -52,7 +54,8 @@ class Experiment:
 
     * `recipes`: what `--model` takes, the default first
     * `load_data(choice, root, notice)`: returns the data that `--data` chooses
-    * `data_choices`: what `--data` takes, the default first
+    * `data_choices`: what `--data` takes, the default first; `auto` is the first other one, or what
+      is at hand in its place
     * `target`: the test accuracy whose first step is compared
     """
 
@@ -66,6 +69,11 @@ class Experiment:
     def model(self) -> str:
         """The name of the network that is trained if none is named."""
         return next(iter(self.recipes))
+
+    @property
+    def data(self) -> str:
+        """The name of the data that it trains on if none is named and its files are at hand."""
+        return next(choice for choice in self.data_choices if choice != AUTO)
 
     @property
     def recipe(self) -> Recipe:

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from experiments.catalog import CATALOG
 from experiments.committed import (
     EXPERIMENTS,
     SEARCHES,
@@ -112,16 +113,33 @@ def first_run(name: str) -> Record | None:
 
 
 def command(run: Record) -> str:
-    """Return the command that repeats a run of an experiment, but for what is the default."""
-    settings = run.configuration
-    words = ["python", "-m", f"experiments.{run.experiment}", "--optimizer", run.optimizer]
-    words += ["--lr", f"{settings['lr']:g}"]
+    """Return the command that repeats a run of an experiment.
+
+    It names optimizer and learning rate, and what the experiment would not take by itself.
+    """
+    experiment, settings = CATALOG[run.experiment], run.configuration
+    recipe = experiment.recipes[settings["model"]].with_optimizer(run.optimizer)
+    words = ["python", "-m", f"experiments.{run.experiment}"]
+    words += _words(settings, model=experiment.model)
+    words += ["--optimizer", run.optimizer, "--lr", f"{settings['lr']:g}"]
     for name, value in settings["options"].items():
         words += ["--set", f"{name}={setting_text(value)}"]
-    words += schedule_words(settings)
-    if settings["dtype"] != "float32":
-        words += ["--dtype", settings["dtype"]]
+    words += schedule_words(settings, recipe.schedule, recipe.schedule_settings)
+    for rule_text in settings["rules"]:
+        words += ["--rule", rule_text]
+    usual = {name: getattr(recipe, name) for name in ("epochs", "batch_size", "dtype")}
+    words += _words(settings, **usual, data=experiment.data, seed=0)
     return shlex.join(words)
+
+
+def _words(settings: Mapping[str, Any], **usual: float | str) -> list[str]:
+    """Return the options of the command line whose values are not the usual ones."""
+    words = []
+    for name, value in usual.items():
+        if (own := settings[name]) != value:
+            text = f"{own:g}" if isinstance(own, float) else str(own)
+            words += [f"--{name.replace('_', '-')}", text]
+    return words
 
 
 def experiment_figures(experiment: str) -> Iterator[Figure]:

@@ -271,18 +271,25 @@ def make_schedulers(
     ]
 
 
-def schedule_words(configuration: Mapping[str, Any]) -> list[str]:
+def schedule_words(
+    configuration: Mapping[str, Any], usual: str = USUAL, usual_settings: Sequence[str] = ()
+) -> list[str]:
     """Return the words of a command line that name the schedules of a configuration.
 
     * `configuration`: the fields as a record has them
+    * `usual`, `usual_settings`: the schedule that is taken if none is named, and what is set of it
     """
     words: list[str] = []
-    for field, usual in (("schedule", USUAL), ("wd_schedule", None)):
+    for field, taken in (("schedule", (usual, list(usual_settings))), ("wd_schedule", (None, []))):
+        settings = [
+            f"{name}={setting_text(value)}"
+            for name, value in configuration[f"{field}_options"].items()
+        ]
+        if (configuration[field], settings) == taken:
+            continue
         option = f"--{field.replace('_', '-')}"
-        if configuration[field] != usual:
-            words += [option, configuration[field]]
-        for name, value in configuration[f"{field}_options"].items():
-            words += [f"{option}-set", f"{name}={setting_text(value)}"]
+        words += [option, configuration[field]]
+        words += [word for setting in settings for word in (f"{option}-set", setting)]
     return words
 
 

@@ -151,7 +151,7 @@ def _conditions(
     return Conditions(
         experiment=experiment,
         model=model,
-        data=data or next(choice for choice in allowed if choice != "auto"),
+        data=data or experiment.data,
         space=space,
         early=stop_early == EARLY,
         renews=renews,

@@ -62,7 +62,7 @@ def make_record(points=5, checks=100, value=0.25, **changes):
 
 
 def make_cifar_record(**changes):
-    changes = {"experiment": "cifar", "data": "cifar"} | changes
+    changes = {"experiment": "cifar", "model": "small", "data": "cifar"} | changes
     record = make_record(**changes)
     data = {"name": changes["data"], "train_samples": 50000}
     return dataclasses.replace(record, experiment="cifar", data=record.data | data)

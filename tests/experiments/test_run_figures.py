@@ -1,11 +1,14 @@
 import dataclasses
 import re
+import shlex
 from xml.etree import ElementTree
 
 import pytest
 
 from experiments import committed, run_figures
-from experiments.records import save
+from experiments.catalog import CATALOG
+from experiments.cli import Options, configuration_of, experiment_command
+from experiments.records import load, save
 from tests.experiments.examples import make_cifar_record, make_record
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -222,6 +225,34 @@ def test_the_command_names_the_schedules_and_what_was_set_of_them():
         "--schedule-set tail=1-sqrt --schedule-set 'warmup_start=(t+1)/W' "
         "--wd-schedule step --wd-schedule-set steps=0.5,0.75"
     )
+
+
+def test_the_command_leaves_out_what_the_recipe_of_the_network_takes_anyway():
+    recipe = {
+        **{"model": "fast", "optimizer": "nadam", "lr": 0.02, "schedule": "linear-to-zero"},
+        **{"schedule_options": {"warmup_percent": 0.15}, "epochs": 1.0, "batch_size": 128},
+    }
+    start = "python -m experiments.mnist --model fast --optimizer nadam --lr 0.02"
+    assert run_figures.command(make_record(**recipe, dtype="mixed")) == start
+    other = recipe | {"schedule_options": {}, "rules": ["built-in", "output.*:lr_scale=3"]}
+    assert run_figures.command(make_record(**other, seed=7)) == (
+        f"{start} --schedule linear-to-zero --rule built-in --rule 'output.*:lr_scale=3' "
+        "--dtype float32 --seed 7"
+    )
+
+
+def test_the_command_of_every_committed_record_leads_back_to_its_configuration():
+    paths = [path for name in CATALOG for path in committed.folder(name).rglob("*.json")]
+    assert paths
+    for path in paths:
+        run = load(path)
+        experiment = CATALOG[run.experiment]
+        python, _, module, *words = shlex.split(run_figures.command(run))
+        assert (python, module) == ("python", f"experiments.{run.experiment}")
+        said = experiment_command(experiment).make_context(module, words).params
+        if said["data_choice"] == "auto":
+            said["data_choice"] = experiment.data
+        assert configuration_of(experiment, Options(**said)).to_dict() == run.configuration
 
 
 def test_options_of_a_schedule_are_told_where_runs_of_one_optimizer_differ_in_them(results):
