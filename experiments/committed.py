@@ -33,6 +33,12 @@ RULES = "rules"
 VIT = "vit"
 """The folder of the runs of the small transformer, with rules and without."""
 
+FAST = "fast"
+"""The folder of the runs of a fast network: what some seconds come to."""
+
+TEN_MINUTES = "ten-minutes"
+"""The folder of the runs that take about ten minutes on two threads."""
+
 SITE_FOLDER = "results"
 """Where the records lie in the site."""
 

@@ -16,7 +16,7 @@ from experiments import committed
 from experiments.catalog import CATALOG
 from experiments.check_run import check_one, quickest
 from experiments.cli import run_command
-from experiments.committed import HALF, IN_HALF, RULES, SCHEDULES, VIT
+from experiments.committed import FAST, HALF, IN_HALF, RULES, SCHEDULES, TEN_MINUTES, VIT
 from experiments.schedules import SCHEDULES as SCHEDULE_NAMES
 from experiments.sweep import sweep, sweeps_of
 from experiments.sweep_cli import Request, sweep_command
@@ -65,6 +65,19 @@ OTHER_NETWORKS = {
 """Sweeps of networks that are no experiment's usual one, by their folders."""
 
 
+HEADLINES = {
+    "mnist": {
+        FAST: "--model fast --optimizers nadam --lr 0.02 --schedule linear-to-zero:warmup_percent=0.15 "
+        "--epochs 1 --batch-size 128 --dtype mixed --seeds 10"
+    },
+    "cifar": {
+        TEN_MINUTES: "--optimizers nadam --lr 0.003 --schedule linear-to-zero --epochs 36 --dtype mixed "
+        "--threads 2 --seeds 1"
+    },
+}
+"""What an experiment comes to in a short time, by the folder; one rate alone, without a search."""
+
+
 def commands(experiment: str) -> Iterator[list[str]]:
     """Yield the arguments of every sweep whose records are committed for an experiment."""
     folder = committed.folder(experiment)
@@ -80,7 +93,7 @@ def commands(experiment: str) -> Iterator[list[str]]:
         yield _words(experiment, folder / SCHEDULES, f"{WITH_ADAMW} {settings}")
     rules = " ".join(f"--rules {shlex.quote(rule)}" for rule in RULE_SETS[experiment])
     yield _words(experiment, folder / RULES, f"{WITH_ADAMW} {rules}")
-    for name, settings in OTHER_NETWORKS[experiment].items():
+    for name, settings in (OTHER_NETWORKS[experiment] | HEADLINES[experiment]).items():
         yield _words(experiment, folder / name, settings)
 
 

@@ -22,6 +22,7 @@ from experiments.committed import (
     site_path,
 )
 from experiments.curves import steps_to
+from experiments.headlines import headline_figures
 from experiments.library import state_numbers
 from experiments.rate_panels import has_lost_runs, panels
 from experiments.records import Record
@@ -55,7 +56,8 @@ NO_RUN = missing("no run")
 
 
 def results_figures() -> Iterator[Figure]:
-    """Yield the tables and charts of every experiment that has a committed run."""
+    """Yield the headlines, and the tables and charts of every experiment that has a committed run."""
+    yield from headline_figures()
     for experiment, title in EXPERIMENTS.items():
         found = rows(experiment)
         if any(row.runs or row.search for row in found):

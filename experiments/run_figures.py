@@ -91,7 +91,7 @@ def comparison(runs: Sequence[Record], subject: Subject, experiment: str) -> Fig
     """Return the learning curves of some runs, their numbers, and their conditions."""
     html = (
         _learning_curves(runs, subject)
-        + _table((subject.head, *FINAL_HEAD), _final_rows(runs, subject))
+        + plain_table((subject.head, *FINAL_HEAD), _final_rows(runs, subject))
         + conditions(runs, subject)
     )
     title, name = f"Runs on {data_name(runs[0])}", anchor("curves", experiment)
@@ -274,7 +274,8 @@ def linked_accuracies(runs: Sequence[Record]) -> Markup:
     return linked_range(runs, accuracy, "{:.2f}".format, " %")
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """Return a table whose cells are shown as they are: text, or `Markup`."""
     cells = Markup("").join(Markup("<th>{}</th>").format(name) for name in head)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(
@@ -331,7 +332,7 @@ def _schedules(runs: Sequence[Record]) -> str:
     """Say how the learning rate falls, or for whom it falls how."""
     owners: dict[str, list[str]] = {}
     for run in runs:
-        names = owners.setdefault(_schedule(run), [])
+        names = owners.setdefault(schedule_of(run), [])
         if run.optimizer not in names:
             names.append(run.optimizer)
     if len(owners) == 1:
@@ -340,7 +341,7 @@ def _schedules(runs: Sequence[Record]) -> str:
     return f"learning rate {'; '.join(named)}"
 
 
-def _schedule(run: Record) -> str:
+def schedule_of(run: Record) -> str:
     """Name the schedules of a run, with the arguments that were set."""
     named = {"": "schedule", " and weight decay ": "wd_schedule"}
     texts = []
