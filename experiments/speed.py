@@ -125,7 +125,9 @@ from experiments.data import ROOT_VARIABLE, Data, DataNotFoundError, data_root, 
 from experiments.environment import choose_device, describe_environment
 from experiments.mnist import MNIST
 from experiments.optimizers import choose_optimizer
+from experiments.rules import NO_RULES
 from experiments.runner import StoppedError
+from experiments.schedules import choose_schedules
 from experiments.speed_cli import Options, speed_command
 from experiments.speed_figures import (
     GroupFigures,
@@ -444,11 +446,7 @@ def run(options: Options) -> None:
     choice = choose_optimizer(options.optimizer or "adam", None, ())
     device = choose_device(options.device)
     torch.set_num_threads(options.threads)
-    case = (
-        HarnessCase(choice, MNIST.recipe.make_model, _mnist(device), device, _say)
-        if options.harness
-        else None
-    )
+    case = _harness_case(options, device) if options.harness else None
     environment = describe_environment(device) | waiting_policy()
     click.echo(", ".join(f"{name} {value}" for name, value in environment.items()))
     harness: HarnessFigures | None = None
@@ -476,10 +474,26 @@ def run(options: Options) -> None:
         click.echo(f"\nfigures {options.json_path}")
 
 
-def _mnist(device: torch.device) -> Data:
+def _harness_case(options: Options, device: torch.device) -> HarnessCase:
+    """Return one epoch of MNIST by the recipe of the network, with its optimizer if none is named."""
+    data, model = _mnist(), options.model or MNIST.model
+    recipe = MNIST.recipes[model].with_optimizer(options.optimizer)
+    configuration = MNIST.configure(
+        model,
+        choose_optimizer(recipe.optimizer, recipe.lr, ()),
+        choose_schedules(recipe.schedule, recipe.schedule_settings, None, ()),
+        NO_RULES,
+        data=data.name,
+        seed=0,
+        epochs=1,
+    )
+    return HarnessCase(MNIST, configuration, data, device, _say)
+
+
+def _mnist() -> Data:
     root = data_root()
     try:
-        return load_mnist(root).to(device)
+        return load_mnist(root)
     except DataNotFoundError:
         raise click.ClickException(
             f"--harness trains on MNIST, which is neither in {root} nor within reach of a "
@@ -544,6 +558,7 @@ def _say(line: str) -> None:
 # python -m experiments.speed --all --json all.json
 # python -m experiments.speed --all --lists resnet18
 # python -m experiments.speed --harness
+# python -m experiments.speed --harness --model fast --threads 1
 # python -m experiments.speed --schedulers
 # python -m experiments.speed --param-groups
 # ```

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from experiments.mnist import MNIST
 from experiments.speed_lists import DEFAULT_LISTS, LIST_NAMES
 
 MOST_DEFAULT_THREADS = 2
@@ -21,6 +22,8 @@ class Options:
 
     * `optimizer`: None if it says nothing
     * `every`: measure every optimizer
+    * `harness`: measure the harness instead
+    * `model`: the network that the harness trains, None if it says nothing
     * `schedulers`: measure the schedulers instead
     * `param_groups`: measure the making of parameter groups instead
     * `lists`: names of lists, None if it says nothing
@@ -30,6 +33,7 @@ class Options:
     optimizer: str | None
     every: bool
     harness: bool
+    model: str | None
     schedulers: bool
     param_groups: bool
     lists: tuple[str, ...] | None
@@ -58,7 +62,11 @@ def speed_command(run: Callable[[Options], None]) -> click.Command:
 
 def _subject_options() -> list[click.Option]:
     return [
-        click.Option(["--optimizer"], show_default="adam", help="Name of the optimizer."),
+        click.Option(
+            ["--optimizer"],
+            show_default="adam; that of the network for --harness",
+            help="Name of the optimizer.",
+        ),
         click.Option(
             ["--all", "every"],
             is_flag=True,
@@ -68,6 +76,12 @@ def _subject_options() -> list[click.Option]:
             ["--harness"],
             is_flag=True,
             help="Measure instead what the experiments' harness costs over a bare loop on MNIST.",
+        ),
+        click.Option(
+            ["--model"],
+            type=click.Choice(list(MNIST.recipes)),
+            show_default=MNIST.model,
+            help="The network of --harness, with what belongs to it.",
         ),
         click.Option(
             ["--schedulers"],
@@ -164,6 +178,8 @@ def _check_modes(options: Options) -> None:
         "--param-groups": options.param_groups,
         "--lists": options.lists is not None,
     }
+    if options.model is not None and not options.harness:
+        raise click.UsageError("--model is the network of --harness; give --harness, too.")
     _leave_out(given, options.every, "--all measures every optimizer", ("--lists",))
     _leave_out(given, options.harness, "--harness trains on MNIST", ("--harness", "--optimizer"))
     _leave_out(given, options.schedulers, "--schedulers has groups of its own", ("--schedulers",))

@@ -106,6 +106,7 @@ class HarnessFigures:
     """
 
     data: str
+    model: str
     optimizer: str
     epochs: float
     rounds: int
@@ -237,8 +238,9 @@ def harness_figures(case: HarnessCase, timings: Timings) -> HarnessFigures:
     names = list(timings.rounds)
     return HarnessFigures(
         data=case.data.name,
-        optimizer=case.choice.name,
-        epochs=case.epochs,
+        model=case.configuration.model,
+        optimizer=case.configuration.optimizer,
+        epochs=case.configuration.epochs,
         rounds=len(timings),
         seconds={name: timings.median(name) for name in names},
         spread={name: timings.spread(name) for name in names},

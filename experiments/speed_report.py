@@ -110,7 +110,7 @@ def harness_table(figures: HarnessFigures) -> str:
     noisy = any(spread > MOST_SPREAD for spread in figures.spread.values())
     return "\n".join(
         [
-            f"{figures.optimizer}, {figures.epochs:g} epoch of {figures.data}; "
+            f"{figures.optimizer}, {figures.epochs:g} epoch of {figures.data}, network {figures.model}; "
             f"{figures.rounds} rounds",
             align(rows),
             "",

@@ -17,8 +17,12 @@ from torch.optim import Optimizer
 
 from experiments import speed, speed_ways
 from experiments.cli import run_command
-from experiments.data import ROOT_VARIABLE
+from experiments.data import ROOT_VARIABLE, load_digits
+from experiments.experiment import Recipe
+from experiments.mnist import MNIST
 from experiments.optimizers import choose_optimizer
+from experiments.rules import NO_RULES
+from experiments.schedules import choose_schedules
 from experiments.speed import (
     Budget,
     Timed,
@@ -68,6 +72,7 @@ NO_OPTIONS = Options(
     optimizer=None,
     every=False,
     harness=False,
+    model=None,
     schedulers=False,
     param_groups=False,
     lists=None,
@@ -510,15 +515,28 @@ def test_the_overview_names_the_optimizer_whose_rule_was_compiled_again():
     assert line.split()[-3:] == ["0", "2", "missed"]
 
 
-def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
-    case = HarnessCase(
-        choose_optimizer("adam", 0.1, ()),
-        lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 3)),
-        small_data,
-        CPU,
-        notice=pytest.fail,
+def harness_case(experiment, model, data, **settings):
+    """The training of a network by its recipe, with two passes over the data."""
+    recipe = experiment.recipes[model]
+    configuration = experiment.configure(
+        model,
+        choose_optimizer(recipe.optimizer, recipe.lr, ()),
+        choose_schedules(recipe.schedule, recipe.schedule_settings, None, ()),
+        NO_RULES,
+        data=data.name,
+        seed=0,
         epochs=2,
-        batch_size=7,
+        **settings,
+    )
+    return HarnessCase(experiment, configuration, data, CPU, notice=pytest.fail)
+
+
+def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
+    recipe = Recipe(
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(16, 3)), epochs=2, batch_size=7, lr=0.1
+    )
+    case = harness_case(
+        dataclasses.replace(MNIST, recipes={"linear": recipe}), "linear", small_data
     )
     figures = measure_harness(case, Budget(2, 0))
     assert figures.rounds == 2
@@ -530,6 +548,27 @@ def test_the_harness_and_the_bare_loop_train_the_same(small_data, capfd):
     assert f"all trainings end with a test accuracy of {accuracy:.2%}" in table
     assert "with the harness / bare loop" in table
     assert "1.10" in table
+
+
+@pytest.fixture
+def some_digits():
+    """600 of scikit-learn's digits to learn from, and 300 others."""
+    data = load_digits()
+    return dataclasses.replace(
+        data,
+        train_images=data.train_images[:600],
+        train_labels=data.train_labels[:600],
+        test_images=data.test_images[:300],
+        test_labels=data.test_labels[:300],
+    )
+
+
+def test_both_ways_train_the_same_with_all_that_the_fast_recipe_has(some_digits):
+    case = harness_case(MNIST, "fast", some_digits, batch_size=40)
+    case.bare()
+    case.harnessed()
+    (accuracy,) = case.accuracies
+    assert accuracy > 0.5
 
 
 def test_a_scheduler_is_timed_beside_a_loop_over_the_same_groups(tmp_path, capfd):
@@ -579,6 +618,8 @@ def test_making_groups_is_timed_beside_a_walk_over_the_same_parameters(tmp_path,
         (["--param-groups", "--lists", "tiny"], "--param-groups has a model of its own; leave out"),
         (["--json", "no-such-folder/figures.json"], "there is no folder no-such-folder"),
         (["--json", "."], "'.' is a directory"),
+        (["--model", "fast"], "--model is the network of --harness; give --harness, too"),
+        (["--harness", "--model", "large"], "'large' is not one of 'cnn', 'fast'"),
         (["--frobnicate"], "No such option"),
     ],
 )
