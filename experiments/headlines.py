@@ -27,7 +27,7 @@ from experiments.run_figures import (
 )
 from site_gen.plugins import Figure
 
-HEAD = ("Data", "Network", "Optimizer", "Epochs", "Runs", "Test accuracy", "Time", "Hardware")
+HEAD = ("Data", "Test accuracy", "Time", "Hardware", "Network", "Optimizer", "Epochs", "Runs")
 
 
 def headline_figures() -> Iterator[Figure]:
@@ -59,13 +59,13 @@ def _row(runs: Sequence[Record]) -> tuple[str | Markup, ...]:
     settings = run.configuration
     return (
         data_name(run),
+        linked_accuracies(runs),
+        linked_range(runs, _seconds, "{:.1f}".format, " s"),
+        _hardware(run),
         settings["model"],
         f"{run.optimizer}, {settings['lr']:g}, {schedule_of(run)}",
         f"{settings['epochs']:g}",
         str(len(runs)),
-        linked_accuracies(runs),
-        linked_range(runs, _seconds, "{:.1f}".format, " s"),
-        _hardware(run),
     )
 
 
