@@ -10,12 +10,10 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from experiments.configuration import configuration_hash
-from experiments.records import SCHEMA as RECORD_SCHEMA
-from experiments.records import RecordError, to_json, write_atomically
+from experiments.records import PLACE, RecordError, to_json, write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 
-_RECORD = RECORD_SCHEMA["properties"]
 _CELL = {"type": ["number", "string", "boolean", "null"]}
 _ROW = {"type": "object", "additionalProperties": _CELL}
 SCHEMA = {
@@ -28,7 +26,12 @@ SCHEMA = {
             "properties": {"name": {"type": "string"}, "sha256": {"type": "string"}},
             "required": ["name", "sha256"],
         },
-        "environment": _RECORD["environment"],
+        "environment": {
+            "type": "object",
+            "properties": PLACE,
+            "required": list(PLACE),
+            "additionalProperties": False,
+        },
         "seconds": {"type": "number", "minimum": 0},
         "rows": {"type": "array", "minItems": 1, "items": _ROW},
     },

@@ -48,6 +48,16 @@ _COUNT = {"type": "integer", "minimum": 0}
 _AMOUNT = {"type": "number", "minimum": 0}
 _VERSION = {"type": "string", "pattern": "^[0-9a-f]{10}$"}
 
+PLACE: dict[str, dict[str, Any]] = {
+    "device": _TEXT,
+    "labml_nn_optim": _TEXT,
+    "processor": _TEXT,
+    "python": _TEXT,
+    "threads": {"type": "integer", "minimum": 1},
+    "torch": _TEXT,
+}
+"""Where a run runs, as `experiments.environment` describes it."""
+
 SCHEMA = _fields(
     {
         "experiment": _TEXT,
@@ -81,17 +91,7 @@ SCHEMA = _fields(
                 "test_subset_samples": _COUNT,
             }
         ),
-        "environment": _fields(
-            {
-                "device": _TEXT,
-                "labml_nn_optim": _TEXT,
-                "processes": {"type": "integer", "minimum": 1},
-                "processor": _TEXT,
-                "python": _TEXT,
-                "threads": {"type": "integer", "minimum": 1},
-                "torch": _TEXT,
-            }
-        ),
+        "environment": _fields(PLACE | {"processes": {"type": "integer", "minimum": 1}}),
         "curves": _fields(
             {
                 "train": _table("loss", "lr", "gradient_norm", "update_norm"),
