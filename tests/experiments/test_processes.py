@@ -215,12 +215,15 @@ def test_a_wrong_option_is_told_once(tmp_path, options, message):
 
 
 def test_cifar_is_trained_by_two(tmp_path, cifar_root):
-    options = ["-m", "experiments.cifar", "--threads", "1", "--no-curves", "--epochs", "0.02"]
-    options += ["--data-root", cifar_root, "--out"]
+    # Adam's first steps have the sign of a gradient that may be nothing but rounding; SGD's do not.
+    options = ["-m", "experiments.cifar", "--optimizer", "sgd", "--lr", "0.01", "--threads", "1"]
+    options += ["--no-curves", "--epochs", "0.02", "--data-root", cifar_root, "--out"]
     done(sys.executable, *options, tmp_path / "one")
     done(*TORCHRUN, *options, tmp_path / "two")
     one, two = (record_in(tmp_path / name)["curves"]["train"] for name in ("one", "two"))
-    assert_close(two["loss"][:3], one["loss"][:3], 1e-4)
+    assert_close(two["loss"][:2], one["loss"][:2], 1e-5)
+    # From then on rounding grows, here and with another number of threads alike.
+    assert_close(two["loss"][:4], one["loss"][:4], 2e-3)
 
 
 def test_without_torchrun_a_world_of_one_changes_nothing():
