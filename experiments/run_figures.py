@@ -310,16 +310,25 @@ def _point(record: Record) -> tuple[str, float]:
 
 def _settings(runs: Sequence[Record], seeds: str, subject: Subject) -> str:
     run = runs[0]
-    settings, environment = run.configuration, run.environment
+    settings = run.configuration
     epochs = "One epoch" if settings["epochs"] == 1 else f"{settings['epochs']:g} epochs"
-    threads = thread_count(environment)
     mixed = all(each.configuration["dtype"] == "mixed" for each in runs)
     precision = "computed in bfloat16 where that is safe, " if mixed else ""
     return (
         f"{epochs} of {run.data['train_samples']:,} images of {data_name(run)}, "
         f"network {settings['model']}, {settings['batch_size']} a step, {precision}{subject.others(runs)}, {seeds}; "
-        f"torch {environment['torch']}, {threads} of {environment['processor']}."
+        f"{_places(runs)}."
     )
+
+
+def _places(runs: Sequence[Record]) -> str:
+    """Say where the runs were made, one place after the other if there are several."""
+    places = (
+        f"torch {run.environment['torch']}, {thread_count(run.environment)} of "
+        f"{run.environment['processor']}"
+        for run in runs
+    )
+    return "; ".join(dict.fromkeys(places))
 
 
 def thread_count(environment: Mapping[str, Any]) -> str:

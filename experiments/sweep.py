@@ -72,7 +72,7 @@ More can be searched for than the rate, and more compared than optimizers:
 
 | option | what it does |
 |---|---|
-| `--vary weight_decay=0;0.01;0.1` | searches over any argument of the optimizers, each value with a grid of rates |
+| `--vary 'weight_decay=0;0.01;0.1'` | searches over any argument of the optimizers, each value with a grid of rates |
 | `--search 30` | tries 30 points that follow from [those before](tuned_search.py), over the ranges of `--lr` and `--vary` |
 | `--schedule wsd --schedule cosine` | compares schedules, each at its own best rate |
 | `--rules none --rules layer-decay=0.75` | compares rules for parameter groups |

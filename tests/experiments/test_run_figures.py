@@ -65,6 +65,15 @@ def test_the_captions_say_that_all_runs_were_computed_in_bfloat16(results):
     assert "bfloat16" not in figure("radam", "sensitivity").html
 
 
+def test_the_caption_names_every_machine_that_runs_were_made_on(results):
+    one, other = make_record(optimizer="radam"), make_record(optimizer="radam", seed=1)
+    other.environment["processor"] = "another"
+    for record in (one, other):
+        save(record, results)
+    said = "torch 2.14.1, one thread of some; torch 2.14.1, one thread of another."
+    assert said in figure("radam", "curves").html
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
