@@ -154,7 +154,7 @@ def test_a_sweep_trains_for_real_and_given_again_does_only_what_is_missing(sweep
 
 
 def test_a_trial_that_is_killed_goes_on_until_it_is_killed_too_often(start, sweep, tmp_path):
-    long = [*QUICK, "--search-epochs", "12"]
+    long = [*QUICK, "--search-epochs", "5"]
     process = start(*long, "--retries", "1")
     checkpoint = wait_for(
         lambda: next((tmp_path / "out" / "sweep").glob("*/step-*.pt"), None), process
@@ -193,14 +193,14 @@ def make_again(record, folder):
 def test_a_sweep_that_is_killed_leaves_no_process_and_the_next_start_goes_on(
     start, sweep, tmp_path
 ):
-    process = start(*QUICK, "--search-epochs", "12")
+    process = start(*QUICK, "--search-epochs", "5")
     finished = wait_for(lambda: list((tmp_path / "out" / "sweep").glob("*.json")), process)
     before = {path: path.read_bytes() for path in finished}
     family = descendants(process.pid)
     process.kill()
     process.wait()
     wait_for(lambda: not family & set(parents()))
-    status, out, _ = sweep(*QUICK, "--search-epochs", "12")
+    status, out, _ = sweep(*QUICK, "--search-epochs", "5")
     assert status == 0
     assert {path: path.read_bytes() for path in finished} == before
     assert len(runs_in(out)) == 5 - len(finished)
