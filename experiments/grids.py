@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from experiments.configuration import configuration_hash
-from experiments.records import PLACE, RecordError, to_json, write_atomically
+from experiments.records import PLACE, RecordError, exact_object, to_json, write_atomically
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,12 +26,7 @@ SCHEMA = {
             "properties": {"name": {"type": "string"}, "sha256": {"type": "string"}},
             "required": ["name", "sha256"],
         },
-        "environment": {
-            "type": "object",
-            "properties": PLACE,
-            "required": list(PLACE),
-            "additionalProperties": False,
-        },
+        "environment": exact_object(PLACE),
         "seconds": {"type": "number", "minimum": 0},
         "rows": {"type": "array", "minItems": 1, "items": _ROW},
     },

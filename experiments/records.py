@@ -30,10 +30,10 @@ def _table(*columns: str) -> dict[str, Any]:
     """Return the schema of a table: columns of equal length, the first of them steps."""
     values = {"type": "array", "maxItems": MOST_POINTS, "items": _NUMBER}
     steps = {"type": "array", "maxItems": MOST_POINTS, "items": {"type": "integer", "minimum": 1}}
-    return _fields({"step": steps, **dict.fromkeys(columns, values)})
+    return exact_object({"step": steps, **dict.fromkeys(columns, values)})
 
 
-def _fields(properties: Mapping[str, Any]) -> dict[str, Any]:
+def exact_object(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of an object that has exactly these fields."""
     return {
         "type": "object",
@@ -58,11 +58,11 @@ PLACE: dict[str, dict[str, Any]] = {
 }
 """Where a run runs, as `experiments.environment` describes it."""
 
-SCHEMA = _fields(
+SCHEMA = exact_object(
     {
         "experiment": _TEXT,
         "optimizer": _TEXT,
-        "configuration": _fields(
+        "configuration": exact_object(
             {
                 "experiment": _TEXT,
                 "model": _TEXT,
@@ -81,8 +81,8 @@ SCHEMA = _fields(
                 "rules": {"type": "array", "items": _TEXT},
             }
         ),
-        "code": _fields({"optimizer": _VERSION, "schedule": _VERSION, "model": _VERSION}),
-        "data": _fields(
+        "code": exact_object({"optimizer": _VERSION, "schedule": _VERSION, "model": _VERSION}),
+        "data": exact_object(
             {
                 "name": _TEXT,
                 "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
@@ -91,15 +91,15 @@ SCHEMA = _fields(
                 "test_subset_samples": _COUNT,
             }
         ),
-        "environment": _fields(PLACE | {"processes": {"type": "integer", "minimum": 1}}),
-        "curves": _fields(
+        "environment": exact_object(PLACE | {"processes": {"type": "integer", "minimum": 1}}),
+        "curves": exact_object(
             {
                 "train": _table("loss", "lr", "gradient_norm", "update_norm"),
                 "test": _table("loss", "accuracy"),
                 "test_subset": _table("loss", "accuracy"),
             }
         ),
-        "final": _fields(
+        "final": exact_object(
             {
                 "step": _COUNT,
                 "train_loss": _NUMBER,
@@ -107,7 +107,7 @@ SCHEMA = _fields(
                 "test_accuracy": _NUMBER,
             }
         ),
-        "times": _fields(
+        "times": exact_object(
             {"started": _TEXT, "duration_seconds": _AMOUNT, "samples_per_second": _AMOUNT}
         ),
     }
