@@ -71,7 +71,7 @@ HEADLINES = {
         "--epochs 1 --batch-size 128 --dtype mixed --seeds 10"
     },
     "cifar": {
-        TEN_MINUTES: "--optimizers nadam --lr 0.003 --schedule linear-to-zero --epochs 36 --dtype mixed "
+        TEN_MINUTES: "--optimizers nadam --lr 0.003 --schedule linear-to-zero --epochs 20 --dtype mixed "
         "--threads 2 --seeds 1"
     },
 }

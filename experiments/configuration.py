@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -52,6 +53,10 @@ class Configuration:
     def name(self) -> str:
         """The name that the run's files begin with, such as `radam-0123456789`."""
         return f"{self.optimizer}-{self.hash}"
+
+    def record_in(self, folder: Path) -> Path:
+        """Return where the record of the run lies in a folder."""
+        return folder / f"{self.name}.json"
 
 
 def configuration_hash(fields: dict[str, Any]) -> str:

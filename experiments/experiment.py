@@ -11,10 +11,10 @@ from torch import nn
 
 from experiments.configuration import Configuration
 from experiments.data import Data
-from experiments.optimizers import OptimizerChoice, optimizer_choice
-from experiments.rules import Rules
+from experiments.optimizers import OptimizerChoice, choose_optimizer, optimizer_choice
+from experiments.rules import NO_RULES, Rules
 from experiments.runner import Notice, Task
-from experiments.schedules import USUAL, Schedules
+from experiments.schedules import USUAL, Schedules, choose_schedules
 from experiments.training import DTYPES, PLAIN, Regime
 
 AUTO = "auto"
@@ -108,6 +108,31 @@ class Experiment:
             dtype=dtype or recipe.dtype,
             options=choice.options,
             rules=list(rules.texts),
+        )
+
+    def by_recipe(
+        self,
+        model: str,
+        optimizer: str | None = None,
+        *,
+        data: str,
+        epochs: float | None = None,
+        batch_size: int | None = None,
+    ) -> Configuration:
+        """Return the configuration of a run as the recipe of `model` has it, with seed 0.
+
+        * `optimizer`: the name of another optimizer than the recipe's
+        """
+        recipe = self.recipes[model].with_optimizer(optimizer)
+        return self.configure(
+            model,
+            choose_optimizer(recipe.optimizer, recipe.lr, ()),
+            choose_schedules(recipe.schedule, recipe.schedule_settings, None, ()),
+            NO_RULES,
+            data=data,
+            seed=0,
+            epochs=epochs,
+            batch_size=batch_size,
         )
 
     def task(

@@ -84,8 +84,9 @@ class StopSignal:
     """Turns the first Ctrl-C or SIGTERM into a wish that is granted after the current step.
 
     A second one acts at once. Outside the main thread, where Python gives no signals, it waits for
-    none. When the wish has been granted, another Ctrl-C is ignored: what is left is a message and the
-    end of the process, and it would only put a traceback in their place.
+    none. When the wish has been granted, a further one is ignored: what is left is a message and the end
+    of the process, and it would only put a traceback or nothing in their place. Of several processes the
+    first to end makes torchrun send the others SIGTERM.
     """
 
     def __init__(self) -> None:
@@ -100,8 +101,9 @@ class StopSignal:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._restore()
-        if kind is StoppedError and self._before:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if kind is StoppedError:
+            for number in self._before:
+                signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         self.received = number

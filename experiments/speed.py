@@ -63,21 +63,21 @@ the calls decide, and small tensors have to be packed. ViT-S lies between the tw
 
 ## The other rules
 
-`--all` measures every optimizer. One run over the tensors of ResNet-18, two threads, six seconds each;
-other programs ran now and then, so take a difference of less than a fifth for none.
+`--all` measures every optimizer. One run over the tensors of ResNet-18 is committed, two threads of an Intel Xeon with nothing
+else to do; the [results](../docs_src/experiments/results.md) show its times, of which a difference of less than a fifth is none.
 Compiled, where torch has no fused kernel, divided by torch's fastest row:
 
 | Adadelta | Adamax | NAdam | RAdam | RMSprop | Rprop |
 |---:|---:|---:|---:|---:|---:|
-| 0.21 | 0.42 | 0.29 | 0.27 | 0.39 | 0.10 |
+| 0.27 | 0.43 | 0.34 | 0.33 | 0.50 | 0.11 |
 
-Where torch has one, divided by that: Adagrad 1.13, Adam 1.03, AdamW 1.35, AMSGrad 1.17, SGD with momentum 1.17. There
+Where torch has one, divided by that: Adagrad 1.11, Adam 1.03, AdamW 1.01, AMSGrad 1.04, SGD with momentum 1.03. There
 both kernels wait for the same memory, and ours has more Python around it. Rules that torch does
-not have take 0.28 to 0.41 of their own time tensor by tensor; Signum, which hardly computes, 0.66.
+not have take 0.28 to 0.42 of their own time tensor by tensor; Signum, which hardly computes, 0.60.
 
-The default way is another matter. It pays where a rule has many operations: 0.73 of torch's loop for
-Adam in a longer run. RMSprop, Adagrad and SGD have few, and torch's loop over 62 tensors is as fast or
-faster: 1.11, 1.13 and 1.06. Their chunks stay in the cache, but there is little to come back for.
+The default way is another matter. It pays where a rule has many operations, and how much depends on the machine: Adam took 0.73 of the time of torch's loop on an
+AMD EPYC and 0.89 on the Xeon. RMSprop, Adagrad and SGD have few operations, and torch's loop over 62 tensors is as fast or
+faster: 1.03, 0.99 and 1.22. Their chunks stay in the cache, but there is little to come back for.
 
 ## A compiled step is not free
 
@@ -125,9 +125,7 @@ from experiments.data import ROOT_VARIABLE, Data, DataNotFoundError, data_root, 
 from experiments.environment import choose_device, describe_environment
 from experiments.mnist import MNIST
 from experiments.optimizers import choose_optimizer
-from experiments.rules import NO_RULES
 from experiments.runner import StoppedError
-from experiments.schedules import choose_schedules
 from experiments.speed_cli import Options, speed_command
 from experiments.speed_figures import (
     GroupFigures,
@@ -398,7 +396,8 @@ def measure_harness(case: HarnessCase, budget: Budget) -> HarnessFigures:
 
     An experiment measures, shows, logs and saves while it trains. The same rules hold for timing
     that: both trainings take turns, and the cost is a ratio. One epoch of MNIST with Adam, on one
-    thread and in five rounds, took 16.1 s bare and 16.6 s with the harness: a ratio of 1.03.
+    thread and in five rounds, took 16.1 s bare and 16.6 s with the harness: a ratio of 1.03. The
+    fast network, on two quiet threads of an Intel Xeon, took 1.04 times as long, the median of five pairs.
 
     A round is long here. On two threads, beside other programs that came and went, the bare loop
     had a spread of 0.76: such a ratio is worth nothing, and one thread is the better choice.
@@ -476,16 +475,9 @@ def run(options: Options) -> None:
 
 def _harness_case(options: Options, device: torch.device) -> HarnessCase:
     """Return one epoch of MNIST by the recipe of the network, with its optimizer if none is named."""
-    data, model = _mnist(), options.model or MNIST.model
-    recipe = MNIST.recipes[model].with_optimizer(options.optimizer)
-    configuration = MNIST.configure(
-        model,
-        choose_optimizer(recipe.optimizer, recipe.lr, ()),
-        choose_schedules(recipe.schedule, recipe.schedule_settings, None, ()),
-        NO_RULES,
-        data=data.name,
-        seed=0,
-        epochs=1,
+    data = _mnist()
+    configuration = MNIST.by_recipe(
+        options.model or MNIST.model, options.optimizer, data=data.name, epochs=1
     )
     return HarnessCase(MNIST, configuration, data, device, _say)
 

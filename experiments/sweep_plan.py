@@ -71,7 +71,7 @@ class Run:
     @property
     def path(self) -> Path:
         """Where its record lies when it is done."""
-        return self.folder / f"{self.configuration.name}.json"
+        return self.configuration.record_in(self.folder)
 
     @property
     def given_up(self) -> Path:

@@ -47,7 +47,7 @@ class Order:
     @property
     def path(self) -> Path:
         """Where the record lies when the run is done."""
-        return self.folder / f"{self.configuration.name}.json"
+        return self.configuration.record_in(self.folder)
 
 
 def carry_out(order: Order, report: Report) -> None:

@@ -20,9 +20,6 @@ from experiments.cli import run_command
 from experiments.data import ROOT_VARIABLE, load_digits
 from experiments.experiment import Recipe
 from experiments.mnist import MNIST
-from experiments.optimizers import choose_optimizer
-from experiments.rules import NO_RULES
-from experiments.schedules import choose_schedules
 from experiments.speed import (
     Budget,
     Timed,
@@ -517,17 +514,7 @@ def test_the_overview_names_the_optimizer_whose_rule_was_compiled_again():
 
 def harness_case(experiment, model, data, **settings):
     """The training of a network by its recipe, with two passes over the data."""
-    recipe = experiment.recipes[model]
-    configuration = experiment.configure(
-        model,
-        choose_optimizer(recipe.optimizer, recipe.lr, ()),
-        choose_schedules(recipe.schedule, recipe.schedule_settings, None, ()),
-        NO_RULES,
-        data=data.name,
-        seed=0,
-        epochs=2,
-        **settings,
-    )
+    configuration = experiment.by_recipe(model, data=data.name, epochs=2, **settings)
     return HarnessCase(experiment, configuration, data, CPU, notice=pytest.fail)
 
 
