@@ -7,6 +7,16 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from labml_nn_optim import compiled
+
+
+@pytest.fixture(autouse=True, scope="session")
+def short_kernels() -> Iterator[None]:
+    """Let a kernel take two tensors instead of eight: it compiles three times as fast."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "TOGETHER", 2)
+        yield
+
 
 @pytest.fixture
 def float64_by_default() -> Iterator[None]:

@@ -85,6 +85,8 @@ def test_a_small_logistic_regression_is_learnt(name: str) -> None:
 
 @every_way_of_every_name
 def test_maximize_climbs_as_minimizing_the_negative_descends(name: str, way: str) -> None:
+    if "compile" in way and name != "adam":
+        pytest.skip("one optimizer stands for all in compiling for a negated gradient")
     descending, climbing = make_params(), make_params()
     down = make(name, descending, lr=0.02, **DECAY, **WAYS[way])
     up = make(name, climbing, lr=0.02, **DECAY, maximize=True, **WAYS[way])
