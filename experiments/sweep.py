@@ -2,7 +2,7 @@ r"""---
 title: Choosing a learning rate
 summary: >-
   A comparison of optimizers is a comparison of their learning rates, unless each one's rate is
-  searched for: with the same effort, on images that decide nothing else.
+  searched for: by the same rule, on images that decide nothing else.
 chapter: "12.4"
 needs: [experiments/mnist, experiments/training]
 symbols:
@@ -10,63 +10,69 @@ symbols:
 ---
 
 Is RAdam worse than Adam? Both have a default learning rate of 0.001. Train the
-[MNIST network](mnist.py) for one epoch and look at the loss on images that were held back: Adam
-comes to 0.046, RAdam to 0.082, nearly twice as much. That is a clear answer, and a wrong one:
+[MNIST network](mnist.py) for one epoch of 782 steps, with a rate that falls evenly to zero, and look at the loss on images that were held
+back: Adam comes to 0.046, RAdam to 0.082, nearly twice as much. But:
 
 | $\alpha$ | 0.0001 | 0.0003 | 0.001 | 0.003 | 0.01 | 0.03 |
 |---|---|---|---|---|---|---|
 | Adam | 0.190 | 0.089 | 0.046 | **0.038** | 2.302 | |
 | RAdam | 0.375 | 0.185 | 0.082 | 0.049 | **0.035** | 0.042 |
 
-RAdam shortens its first steps, and wants a larger rate. Each at its own best rate, they come out
-nearly the same. The first comparison was one of two defaults, and a default is somebody's guess
-about somebody else's network.
+RAdam shortens its steps for as long as it has seen few of them, to 0.2 of Adam's at step 100 and 0.6 at the end of the epoch. So it wants a
+larger rate here, and in a longer run perhaps not. Each at its own best rate, they come out nearly the same. The first comparison was one
+of two defaults, and a default is somebody's guess about somebody else's network.
 
-The table shows a second thing. One point beyond its best rate Adam learns nothing at all: 2.302 is
-$\log 10$, the loss of a network that finds all ten digits equally likely. The best rate often lies
-just before the cliff.
+The table shows a second thing. One point beyond its best rate Adam learns nothing at all: 2.302 is the loss of a network that finds all ten
+digits about equally likely, $\log 10 = 2.3026$. For nine of 23 optimizers the best rate lies just before such a cliff. For them, try one point less
+before a longer run. With a warm-up of 200 steps Adam learns at 0.01 as well, and best there: the cliff stands at the start.
 
-So the rate has to be searched for, and in the search one can cheat oneself in several ways.
+So the rate has to be searched for.
 
-**Factors, not differences.** From 0.001 to 0.002 is as far as from 0.1 to 0.2. The grid of this
-chapter goes up by half a power of ten at each point, rounded to one digit:
+**Factors, not differences.** A step is the rate times a direction, so what twice the rate does is to double every step, from 0.001 to 0.002
+as from 0.1 to 0.2. The grid of this chapter goes up by half a power of ten at each point, rounded to one digit:
 
 $$\dots, \quad 0.0001, \quad 0.0003, \quad 0.001, \quad 0.003, \quad 0.01, \quad \dots$$
 
-Five points around the optimizer's own default span a factor of one hundred.
+Five points around the one that is nearest to the optimizer's own default span a factor of one hundred.
 
 **The best must not lie on the edge.** If it does, only one slope of the valley has been seen. Then
-the grid gets one more point on that side, up to four times.
+the grid gets one more point on that side, up to four times. If it still does then, the search ends there, and only the losses in the table show it.
 
 **The test images stay out of it.** Who tries five rates and reports the best of five test
 accuracies reports a little luck with it: one of the five happened to fit just these 10,000 images.
 The search trains on the first 50,000 training images and looks at the other 10,000. When the test
-images are looked at, they have nothing left to decide.
+images are looked at, they have no rate left to choose.
 
-**The loss chooses, not the accuracy.** At 0.003 Adam reads 20 of the 10,000 images more than at
-0.001. Another seed may turn that around. The loss, the mean of $-\log p$, hears all 10,000 images: also
-those that both get right, one by a hair and one by far.
+**The loss chooses, not the accuracy.** StableAdamW reads 9879 of the 10,000 images at 0.001 and 9879 at
+0.003. The losses are 0.0440 and 0.0383. The loss, the mean of $-\log p$, hears all 10,000 images: also
+those that both rates get right, one by a hair and the other by far. If you are paid for accuracy, and a loss is spoiled by few very sure mistakes, look
+at both.
 
-**The same effort for everyone.** One epoch for each rate, one seed, five points, at most four
-extensions. If an author tunes one optimizer for a week and its rivals for an afternoon, the
-comparison is one of patience. What else a [fair comparison](comparison.py) needs has a chapter of its own.
+**The same rule for everyone.** One epoch for each rate, one seed, five points, at most four
+extensions. The effort is not quite the same: a default far from the best rate gets more runs. What else a [fair comparison](comparison.py) needs has a chapter of
+its own.
 
 ## Run it
 
 ```sh
 python -m experiments.sweep --optimizers yogi
-python -m experiments.sweep --experiment cifar --optimizers sgd,adamw --set momentum=0.9 --jobs 2
+python -m experiments.sweep --experiment cifar --optimizers sgd --set momentum=0.9 --jobs 2
 python -m experiments.sweep --optimizers all --lr 1e-4:1:9 --seeds 3 --jobs 8
 ```
 
 The first command makes some eight runs: five or more of one epoch each, then three of three epochs
 with the chosen rate on all training images, with the seeds 0, 1 and 2. The records of the search
 lie in `runs/mnist/sweep`, those of the three runs in `runs/mnist`. At the end come a table and three pictures:
-the loss over the rate, the learning curves with their bands, and the first step with a certain accuracy.
+the loss over the rate, the learning curves with bands from the worst seed to the best, and the first step with an accuracy of 98 % on MNIST and
+70 % on CIFAR-10.
+
+`--lr 1e-4:1:9` is a grid of nine rates, and the only one there is: it grows at its edges as well, unless `--no-extend` says no. One rate
+alone, `--lr 0.003`, means no search. `--set` holds for all optimizers, and is an error where one of them has no such argument.
 
 A record that is there already is not made again. So a command that was broken off, or in which one run
 failed, is simply given once more, and one with more seeds makes only theirs. A run that was broken off
-goes on from its last checkpoint, at most twenty seconds of work behind.
+goes on from its last checkpoint, at most twenty seconds of work behind. A run whose loss is no longer finite counts as infinitely bad. One that
+failed, for want of memory perhaps, holds its search up: no rate is chosen without it.
 
 More can be searched for than the rate, and more compared than optimizers:
 
@@ -80,18 +86,18 @@ More can be searched for than the rate, and more compared than optimizers:
 | `--stop-early asha` | stops runs that are worse than others of the same search at the same step |
 
 The runs are made by [Ray Tune](https://docs.ray.io/en/latest/tune/index.html), on this machine or, with `--address`,
-on a cluster. `--gpus-per-trial 0.25` puts four runs on one GPU. If the process of a run is killed, for want of memory
+on a cluster whose machines all see the folder of the records. `--gpus-per-trial 0.25` puts four runs on one GPU. If the process of a run is killed, for want of memory
 perhaps, it is started again, twice at most. Two sweeps in one folder share the work: whoever comes second to
-a run waits and takes the record.
+a run waits for the first and takes the record. If the first is killed, its lock goes with it, and the second makes the run.
 
 Does early stopping stop the best? It looks at a quarter of the steps for the first time, and lets the best
 third go on. In 22 of the 23 searches on MNIST the rate that won belonged to that third. The one that did not
-is Adam with a warm-up of 200 steps: at step 196, its rate was not yet what it was to be. So it is a risk
+is Adam with a warm-up of 200 steps: at step 196 it had made all its steps but the last few at smaller rates. So early stopping is a risk
 with schedules that start slowly, and it is off unless asked for. No record of this course was made with it.
 
 What this search cannot see: the best rate for one epoch need not be the best for three, and one
-seed may favour a neighbour of the best point. All optimizers have the same handicap. A search of
-three epochs with three seeds would cost nine times as much.
+seed may favour a neighbour of the best point. Not all have the same handicap: RAdam, a warm-up of fixed length and a rate just
+before a cliff suffer more from it. A search of three epochs with three seeds would cost nine times as much.
 """
 
 from __future__ import annotations
@@ -113,8 +119,6 @@ from experiments.sweep_report import save_pictures, table
 from experiments.tuned_search import TunedSearch
 
 # ## The grid
-#
-# Five points, and up to four more.
 POINTS = 5
 MOST_EXTENSIONS = 4
 
@@ -129,7 +133,7 @@ def rate_at(index: int) -> float:
 
 
 def index_of(lr: float) -> int:
-    """Return the number of the point that is nearest to `lr` in terms of factors."""
+    """Return the number of the point nearest to `lr`, in factors and before the points are rounded."""
     return round(2 * math.log10(lr))
 
 

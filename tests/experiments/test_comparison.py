@@ -317,16 +317,16 @@ def lines():
             r"(\d+ of \d+ pairs) .* default to best rates, (\d+) by a factor of 1\.1",
             "best rates {} do.*? both times: {} pairs are left",
         ),
-        (r"(\d+) of (\d+) pairs overlap", "On MNIST {} of the {} pairs overlap"),
+        (r"(\d+) of (\d+) pairs overlap", "accuracies of {} of the {} pairs overlap"),
         (r"amsgrad +(\S+)  +\S+ to", "AMSGrad stands first with {} %"),
-        (r"(6) others reach", "the ranges of six others.*tell these seven apart"),
+        (r"(6) others reach", "the next six overlap with it.*do not tell them apart"),
         (r"first on 10,000 images: (\S+)", "At 99.42 % it is {} points"),
         (r"over the seeds, median: (0\.\d+)", "the standard deviation on MNIST is {} points"),
-        (r"spread of the accuracy: (\S+)", "pairs is {} for the accuracy"),
-        (r"spread of the loss: (\S+)", "accuracy, {} for the test loss"),
-        (r"loss over the seeds, median: (\d+)%", "differs by {} % over the seeds"),
+        (r"spread of the accuracy: (\S+)", "over all pairs is {}. For the test"),
+        (r"spread of the loss: (\S+)", "For the test loss it is {}, so"),
+        (r"loss over the seeds, median: (\d+)%", "is {} % above its lowest"),
         (r"best seed above the median one: (\S+)", "the best seed is {} points above"),
-        (r"best look above the last one: (\S+)", "1000 test images is {} above"),
+        (r"best look above the last one: (\S+)", "is {} points above the last"),
         (r"(\d+ of \d+ pairs) .* final losses", "Between these two losses {} change order"),
     ],
 )
@@ -359,7 +359,7 @@ def test_the_winners_of_the_page_are_those_of_the_records():
     }
     for head, values in tables.items():
         winners = " | ".join(NAMES[label] for label in ranking(values)[:3])
-        assert f"| {head} | {winners} |" in TEXT
+        assert f"| {head} | {len(values)} | {winners} |" in TEXT
 
 
 def test_what_the_page_says_of_single_optimizers_is_so():
@@ -374,6 +374,30 @@ def test_what_the_page_says_of_single_optimizers_is_so():
     )
     order = ranking({label: sorted(values)[1] for label, values in losses.items()})
     assert order.index("adam_warmup, warmup 200") == 14
+
+
+def test_what_the_page_says_of_ranges_is_so():
+    counts = {}
+    for name in ("mnist", "cifar"):
+        values = comparison_results.by_seed(
+            comparison_results.runs(committed.folder(name)), accuracy
+        )
+        pairs = list(itertools.combinations(values.values(), 2))
+        counts[name] = sum(apart(*pair) for pair in pairs), len(pairs)
+        if name == "mnist":
+            first = ranking({label: -median(each) for label, each in values.items()})[:7]
+            assert not any(apart(values[a], values[b]) for a, b in itertools.combinations(first, 2))
+    assert counts == {"mnist": (123, 210), "cifar": (146, 210)}
+    assert "on CIFAR-10 those of 64. The other 123 and 146" in TEXT
+
+
+@pytest.mark.parametrize(
+    ("seeds", "number"), [(3, "three 21 pairs"), (5, "five 1.7"), (8, "eight 0.03")]
+)
+def test_pairs_of_equals_that_lie_apart(seeds, number):
+    digits = number.split()[1]
+    assert float(digits) == round(210 * chance_apart(seeds), len(digits.partition(".")[2]))
+    assert f"with {number}" in TEXT
 
 
 def test_the_distances_between_the_places_of_the_page_are_those_of_the_records():
