@@ -197,3 +197,32 @@ def test_the_chapter_shows_the_runs_of_the_network_as_soon_as_there_are_any(resu
     (figure,) = figures("experiments.vit")
     assert figure.title == "Runs with and without rules"
     assert figure.files == {f"results/cifar/vit/{path.name}": path}
+
+
+def test_the_tables_of_the_chapter_are_those_of_the_records():
+    folder = committed.folder("cifar", committed.VIT)
+    for row in re.findall(
+        r"^\| (none|built-in|layer-decay=0.75) \| (.*) \|$", vit.__doc__, re.MULTILINE
+    ):
+        rules, cells = (
+            [] if row[0] == "none" else [row[0]],
+            [cell.strip() for cell in row[1].split("|")],
+        )
+        if "%" in row[1]:
+            found = sorted(
+                (run.seed, f"{run.final['test_accuracy']:.2%}".replace("%", " %"))
+                for run in committed.records_in(folder)
+                if run.configuration["rules"] == rules
+            )
+            assert [text for _, text in found] == cells
+        else:
+            searched = {
+                run.configuration["lr"]: f"{run.final['test_loss']:.3f}"
+                for run in committed.records_in(folder / committed.SEARCHES)
+                if run.configuration["rules"] == rules
+            }
+            assert list(dict(sorted(searched.items())).values()) == [
+                cell.strip("*") for cell in cells if cell
+            ]
+            (chosen,) = [cell for cell in cells if cell.startswith("**")]
+            assert chosen.strip("*") == min(searched.values())
