@@ -80,7 +80,7 @@ class PatchEmbed(nn.Module):
 
 
 class Attention(nn.Module):
-    """## Attention
+    r"""## Attention
 
     Each token asks all tokens. Its query is compared with their keys, and it gets the mean of their values, weighted by how
     well they fit. In the blocks this is the only place where tokens meet. One linear layer computes queries, keys and values of three heads, each of which weighs on its own
