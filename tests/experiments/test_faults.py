@@ -282,7 +282,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step_and_leaves_whole_checkpoints
     out = tmp_path / "out"
     ends = []
     # Two signals within one operation of torch are one to Python, and a busy machine makes these long.
-    for pause in (0.0, 0.001, *(0.02 * 2**doubled for doubled in range(6)), *[0.1] * 4):
+    for pause in (0.0, 0.001, *(0.02 * 2**doubled for doubled in range(6)), *[0.05, 0.1] * 6):
         process = start_digits(out, *LONG_STEPS)
         before = steps(out)
         process.wait_until(lambda known=before: steps(out) - known)
