@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     )
     from labml_nn_optim.optimizers.adamax import Adamax as Adamax
     from labml_nn_optim.optimizers.adamw import AdamW as AdamW
+    from labml_nn_optim.optimizers.ademamix import AdEMAMix as AdEMAMix
     from labml_nn_optim.optimizers.adopt import ADOPT as ADOPT
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
     from labml_nn_optim.optimizers.laprop import LaProp as LaProp
+    from labml_nn_optim.optimizers.lion import Lion as Lion
     from labml_nn_optim.optimizers.nadam import NAdam as NAdam
     from labml_nn_optim.optimizers.nadamw import NAdamW as NAdamW
     from labml_nn_optim.optimizers.noam import Noam as Noam
@@ -49,6 +51,7 @@ __all__ = [
     "ADOPT",
     "SGD",
     "AMSGrad",
+    "AdEMAMix",
     "AdaBelief",
     "AdaBound",
     "Adadelta",
@@ -64,6 +67,7 @@ __all__ = [
     "GradScalerFP16",
     "L1WeightDecay",
     "LaProp",
+    "Lion",
     "NAdam",
     "NAdamW",
     "Noam",

@@ -136,6 +136,11 @@ PUBLIC: dict[str, Public] = {
     ),
     "adamax": torchs(torch.optim.Adamax),
     "adamw": torchs(torch.optim.AdamW, coupled=None, decoupled={"weight_decay": STRENGTH}),
+    "ademamix": pytorch_optimizers(
+        pytorch_optimizer.AdEMAMix,
+        options={"t_alpha_beta3": 40},
+        ours={"t_alpha_beta3": 40},
+    ),
     "adopt": timms(
         timm.optim.Adopt,
         options={"clip_exp": 0.25},
@@ -149,6 +154,7 @@ PUBLIC: dict[str, Public] = {
         tolerance=1e-6,
         because="timm keeps one correction in float32, and decays after the step",
     ),
+    "lion": timms(timm.optim.Lion),
     "nadam": torchs(torch.optim.NAdam, tolerance=1e-9, because="torch keeps mu_product in float32"),
     "nadamw": timms(timm.optim.NAdamW),
     "noam": scheduled(
