@@ -68,10 +68,11 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
+from labml_nn_optim.caution import Caution
 from labml_nn_optim.checks import is_zero, require_flag, require_fractions, require_number
 from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.named_state import matching_names
-from labml_nn_optim.pieces import FlatBuffers, working_dtype
+from labml_nn_optim.pieces import FlatBuffers, Member, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
 from labml_nn_optim.sharded import (
     align_gradients,
@@ -109,7 +110,8 @@ class GenericAdaptiveOptimizer(Optimizer):
 
     A subclass may set
 
-    - `elementwise`: `False` if the rule needs a tensor whole, for its norm or as a matrix;
+    - `elementwise`: `False` if the rule needs a tensor whole, for its norm or as a matrix; it is then
+      handed [stacks](stacks.py);
     - `beta_count`: how many decay rates `betas` holds;
     - `has_eps`: whether there is an `eps`;
     - `scalar_state`: names of state entries that are one number for a whole parameter;
@@ -149,6 +151,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self.per_tensor = options.get("per_tensor", False)
         self.compile = options.get("compile", False)
         self.flat = options.get("flat", False)
+        self.cautious = options.get("cautious", False)
         hyper_parameters = {"lr": lr, "betas": betas, "eps": eps}
         self._check_options(options, hyper_parameters)
         self._kinds: dict[str, type[WeightDecay]] = {}
@@ -176,6 +179,8 @@ class GenericAdaptiveOptimizer(Optimizer):
             raise ValueError("per_tensor must be False when compile or flat is True, got True")
         if not self.elementwise and (self.compile or self.flat):
             raise ValueError(f"compile and flat must be False for {type(self).__name__}, got True")
+        if self.cautious and (self.compile or self.flat):
+            raise ValueError("compile and flat must be False when cautious is True, got True")
 
     def check_group(self, group: Mapping[str, Any]) -> None:
         """Raise for a hyper-parameter of `group` that is not allowed; a subclass adds its own."""
@@ -207,7 +212,12 @@ class GenericAdaptiveOptimizer(Optimizer):
             raise
 
     def _check_placements(self, params: Sequence[Tensor]) -> None:
-        require_runnable(params, type(self).__name__, self.elementwise, self.flat)
+        require_runnable(params, type(self).__name__, not self._needs_whole, self.flat)
+
+    @property
+    def _needs_whole(self) -> bool:
+        # The share that a mask leaves is that of a whole tensor.
+        return self.cautious or not self.elementwise
 
     # ## The decay of a group
     #
@@ -233,6 +243,8 @@ class GenericAdaptiveOptimizer(Optimizer):
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
         """Put what the rule stores into `state`, each entry with the shape of `param`.
 
+        A rule that is not elementwise may store tensors of other shapes.
+
         An entry named in `scalar_state` is a float64 tensor of shape `()` on the CPU. This method is
         called when a parameter has its first gradient, and again when a schedule lets momentum begin later:
         only what is missing is then taken. `step` is there already. For a
@@ -251,12 +263,20 @@ class GenericAdaptiveOptimizer(Optimizer):
         """
         return {}
 
+    def prepare(self, work: Sequence[tuple[dict[str, Any], Sequence[Member]]]) -> None:
+        """Compute what depends on all parameters, before any of them moves.
+
+        `work` holds each group and its parameters that have a gradient, with their states. What is found
+        goes into the groups, as numbers, and so into checkpoints.
+        """
+
     def step_param(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Any, param: Any
     ) -> None:
         """Update `param` in place from `grad`, with `state` of the same shape.
 
-        The arguments may be one parameter, a piece of one, many in a row, or lists of tensors. So the
+        The arguments may be one parameter, a piece of one, many in a row, or lists of tensors; without
+        `elementwise` they are a [stack](stacks.py) of equal shapes, with one more dimension in front. So the
         rule uses tensor methods only, in place where it can, and no `if` on a tensor's values. Of `self` it
         uses `self.weight_decay` and nothing else; hyper-parameters are in `group`. Compiled, every number
         there is a tensor but a plain 0.
@@ -281,14 +301,10 @@ class GenericAdaptiveOptimizer(Optimizer):
                     "weight_decay must be a number in a group that is made, got "
                     f"{group['weight_decay']!r}; give it to the optimizer or to a new group"
                 )
-        for index, group in enumerate(self.param_groups):
-            plan = self._plans.get(index)
-            if plan is not None and self._lacks_momentum(group, plan.names):
-                del self._plans[index]
-                plan = None
-            if plan is None or not plan.owns_gradients_of(group["params"], self.state):
-                plan = self._plan(index, group, self._active(group))
-                plan.take_gradients()
+        plans = [self._plan_for(*each) for each in enumerate(self.param_groups)]
+        work = [(group, plan.members) for group, plan in zip(self.param_groups, plans, strict=True)]
+        self.prepare(work)
+        for group, plan in zip(self.param_groups, plans, strict=True):
             for cohort in plan.cohorts:
                 self._run(group, cohort)
         return loss
@@ -305,6 +321,16 @@ class GenericAdaptiveOptimizer(Optimizer):
         align_gradients(params)
         return params
 
+    def _plan_for(self, index: int, group: Mapping[str, Any]) -> Plan:
+        plan = self._plans.get(index)
+        if plan is not None and self._lacks_momentum(group, plan.names):
+            del self._plans[index]
+            plan = None
+        if plan is None or not plan.owns_gradients_of(group["params"], self.state):
+            plan = self._plan(index, group, self._active(group))
+            plan.take_gradients()
+        return plan
+
     def _plan(self, index: int, group: Mapping[str, Any], params: Sequence[Tensor]) -> Plan:
         # A plan is used as long as it holds. Small parameters are packed only once the same ones have
         # had gradients twice in a row, so the first plan is made anew: packing moves state, which is
@@ -317,7 +343,8 @@ class GenericAdaptiveOptimizer(Optimizer):
         for param in params:
             self._init(group, param)
         layout = Layout(
-            whole=self.per_tensor or not self.elementwise,
+            whole=self.per_tensor,
+            stacked=self._needs_whole,
             chunk=None if self.compile else CHUNK,
             pack=self.compile or self.flat or seen_before,
         )
@@ -373,7 +400,7 @@ class GenericAdaptiveOptimizer(Optimizer):
             self._run_pieces(decay, hyper | scalars, cohort)
 
     def _run_pieces(self, decay: WeightDecay, hyper: Mapping[str, Any], cohort: Cohort) -> None:
-        in_rule = DecayInRule(decay)
+        in_rule = (Caution if self.cautious else DecayInRule)(decay)
         given, self.weight_decay = self.weight_decay, in_rule
         try:
             for piece in cohort.pieces:
@@ -410,7 +437,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self._flat: dict[int, list[FlatBuffers]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("weight_decay", "_kinds", "per_tensor", "compile", "flat")
+        kept = ("weight_decay", "_kinds", "per_tensor", "compile", "flat", "cautious")
         return super().__getstate__() | {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

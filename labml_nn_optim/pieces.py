@@ -42,6 +42,7 @@ __all__ = [
     "Whole",
     "can_be_chunked",
     "can_be_packed",
+    "gradients",
     "parts",
     "stored_parts",
     "working_dtype",
@@ -82,8 +83,9 @@ class Member(NamedTuple):
 
     def replace(self, name: str, tensor: Tensor) -> None:
         """Let `tensor` be the entry `name` of the state, of which it is the real local tensor."""
-        own = torch.view_as_complex(tensor) if self.param.is_complex() else tensor
-        self.state[name] = like_part(own, self.param) if is_distributed(self.param) else own
+        own = torch.view_as_complex(tensor) if self.state[name].is_complex() else tensor
+        spread = is_distributed(self.state[name]) and is_distributed(self.param)
+        self.state[name] = like_part(own, self.param) if spread else own
 
 
 class Operands(NamedTuple):
@@ -116,6 +118,7 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def gradients(params: Sequence[Tensor]) -> list[Any]:
+    """Return the gradients of `params`, as real tensors."""
     given: list[Any] = [param.grad for param in params]
     grads = locals_of(given)
     return list(map(torch.view_as_real, grads)) if params[0].is_complex() else grads

@@ -46,6 +46,7 @@ from labml_nn_optim.pieces import (
     stored_parts,
 )
 from labml_nn_optim.sharded import locals_of
+from labml_nn_optim.stacks import stack_key, stacks
 
 __all__ = ["Cohort", "Layout", "Plan", "split_by_kind"]
 
@@ -63,11 +64,13 @@ class Layout:
     """How a plan may cut.
 
     - `whole`: not at all
+    - `stacked`: not at all either, but those of one shape lie on top of each other where `pack` allows it
     - `chunk`: large tensors into parts of at most so many elements; `None` leaves them in one
     - `pack`: whether small tensors are joined, which moves their state
     """
 
     whole: bool = False
+    stacked: bool = False
     chunk: int | None = CHUNK
     pack: bool = True
 
@@ -159,10 +162,10 @@ class Plan:
         self.layout = layout
         active = set(map(id, params))
         self.flat = [each for each in flat if active.issuperset(map(id, each.params))]
-        members = [Member(param, state[param], numbers) for param in params]
+        self.members = [Member(param, state[param], numbers) for param in params]
         self.cohorts = [
             Cohort(cohort, self._pieces(cohort), shared=layout.pack)
-            for cohort in _split(members, numbers_of)
+            for cohort in _split(self.members, numbers_of)
         ]
         self._remember(state)
 
@@ -251,6 +254,9 @@ def split_by_kind(params: Iterable[Tensor]) -> list[list[Tensor]]:
 
 def _cut(members: Sequence[Member], layout: Layout) -> list[Piece]:
     """Make pieces of members of one data type and device, the largest first."""
+    if layout.stacked:
+        alike = _split(members, stack_key if layout.pack and not layout.whole else id)
+        return [stack for each in alike for stack in stacks(each)]
     if layout.whole:
         return [Whole(member) for member in members]
     if members[0].param.device.type != "cpu" and layout.chunk is not None:

@@ -127,11 +127,16 @@ def like_part(part: Tensor, param: DTensor) -> DTensor:
 
 
 def place_state(state: dict[str, Any], param: Tensor, numbers: Collection[str]) -> None:
-    """Make a `DTensor` of what a rule has stored for the local part of `param`, but of `numbers`."""
+    """Make a `DTensor` of what a rule has stored for the local part of `param`, but of `numbers`.
+
+    State of another shape belongs to a whole parameter, which every process has, and stays plain.
+    """
     if is_distributed(param):
+        shape = param.to_local().shape
         for name in state.keys() - set(numbers):
-            if isinstance(state[name], Tensor) and not is_distributed(state[name]):
-                state[name] = like_part(state[name], param)
+            value = state[name]
+            if isinstance(value, Tensor) and not is_distributed(value) and value.shape == shape:
+                state[name] = like_part(value, param)
 
 
 def align_gradients(params: Sequence[Tensor]) -> None:

@@ -125,6 +125,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import GenericAdaptiveOptimizer, RunOptions
+from labml_nn_optim.stacks import mean_of_each
 from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["StableAdamW"]
@@ -181,7 +182,7 @@ class StableAdamW(GenericAdaptiveOptimizer):
     def step_param(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Any, param: Any
     ) -> None:
-        r"""Move one parameter, which is always a whole one here."""
+        r"""Move a [stack](../stacks.py) of parameters of one shape, each with a rate of its own."""
         weight2 = group["weight2"]
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
         decoupled = group["decoupled_weight_decay"]
@@ -193,7 +194,7 @@ class StableAdamW(GenericAdaptiveOptimizer):
         exp_avg_sq.mul_(1 - weight2).addcmul_(grad, grad, value=weight2)
         # $\operatorname{RMS}_t^2$, the mean of $g_t^2 / \max(v_t, \varepsilon^2)$. It stays a tensor, so that a
         # GPU need not wait for it. That of an empty parameter is NaN, and moves nothing.
-        lag = grad.square().div_(exp_avg_sq.clamp_min(group["floor"])).mean()
+        lag = mean_of_each(grad.square().div_(exp_avg_sq.clamp_min(group["floor"])))
         # $\eta_t = \alpha / \max(1, \operatorname{RMS}_t)$
         rate = lag.sqrt().clamp_min(1.0).reciprocal().mul(group["lr"])
         # Decoupled decay has waited for the shortened rate: $(1 - \eta_t \lambda)\, \theta$
@@ -224,8 +225,8 @@ class StableAdamW(GenericAdaptiveOptimizer):
 #   of these rows is then up to $6.4\, \alpha$ long, AdamW's full length: see exercise 2.
 # - **Decay is on by default**, with AdamW's 0.01.
 # - **The moments are stored corrected.** A checkpoint of AdamW means something else, the more so the younger it is.
-# - **It runs tensor by tensor**: a mean over a piece is not the mean over the tensor. So neither `compile` nor
-#   `flat` is possible, and many small tensors cost time.
+# - **It runs on whole tensors**: a mean over a piece is not the mean over the tensor. So neither `compile` nor
+#   `flat` is possible. Small tensors of one shape are [stacked](../stacks.py).
 #
 # ## What the experiment shows
 #
