@@ -151,7 +151,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self.per_tensor = options.get("per_tensor", False)
         self.compile = options.get("compile", False)
         self.flat = options.get("flat", False)
-        self.cautious = options.get("cautious", False)
+        self.cautious: bool = options.get("cautious", False)
         hyper_parameters = {"lr": lr, "betas": betas, "eps": eps}
         self._check_options(options, hyper_parameters)
         self._kinds: dict[str, type[WeightDecay]] = {}
@@ -217,7 +217,7 @@ class GenericAdaptiveOptimizer(Optimizer):
     @property
     def _needs_whole(self) -> bool:
         # The share that a mask leaves is that of a whole tensor.
-        return self.cautious or not self.elementwise
+        return not self.elementwise or self.cautious
 
     # ## The decay of a group
     #

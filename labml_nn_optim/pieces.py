@@ -84,8 +84,9 @@ class Member(NamedTuple):
     def replace(self, name: str, tensor: Tensor) -> None:
         """Let `tensor` be the entry `name` of the state, of which it is the real local tensor."""
         own = torch.view_as_complex(tensor) if self.state[name].is_complex() else tensor
-        spread = is_distributed(self.state[name]) and is_distributed(self.param)
-        self.state[name] = like_part(own, self.param) if spread else own
+        if is_distributed(self.param) and is_distributed(self.state[name]):
+            own = like_part(own, self.param)
+        self.state[name] = own
 
 
 class Operands(NamedTuple):

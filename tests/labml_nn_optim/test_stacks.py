@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn import Parameter
 
 from labml_nn_optim import GenericAdaptiveOptimizer
 from labml_nn_optim.stacks import mean_of_each, norm_of_each
