@@ -97,12 +97,15 @@ class RunOptions(TypedDict, total=False):
       device, of which they become views. Parameters that shared storage no longer do, a single saved
       parameter carries the buffer with it, and
       [zero_grad](#GenericAdaptiveOptimizer.zero_grad) fills with zeros
+    - `cautious`: leave out the parts of an update that the gradient contradicts,
+      [Cautious updates](caution.py); neither with `compile` nor with `flat`
     """
 
     maximize: bool
     per_tensor: bool
     compile: bool
     flat: bool
+    cautious: bool
 
 
 class GenericAdaptiveOptimizer(Optimizer):
@@ -151,7 +154,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self.per_tensor = options.get("per_tensor", False)
         self.compile = options.get("compile", False)
         self.flat = options.get("flat", False)
-        self.cautious: bool = options.get("cautious", False)
+        self.cautious = options.get("cautious", False)
         hyper_parameters = {"lr": lr, "betas": betas, "eps": eps}
         self._check_options(options, hyper_parameters)
         self._kinds: dict[str, type[WeightDecay]] = {}
