@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.configs import OptimizerConfigs as OptimizerConfigs
     from labml_nn_optim.decays.cautious import CautiousWeightDecay as CautiousWeightDecay
     from labml_nn_optim.decays.l1 import L1WeightDecay as L1WeightDecay
+    from labml_nn_optim.decays.proximal import ProximalWeightDecay as ProximalWeightDecay
     from labml_nn_optim.decays.start import WeightDecayToStart as WeightDecayToStart
     from labml_nn_optim.optimizers.ada_belief import AdaBelief as AdaBelief
     from labml_nn_optim.optimizers.ada_bound import AdaBound as AdaBound
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from labml_nn_optim.optimizers.adamax import Adamax as Adamax
     from labml_nn_optim.optimizers.adamw import AdamW as AdamW
+    from labml_nn_optim.optimizers.adan import Adan as Adan
     from labml_nn_optim.optimizers.ademamix import AdEMAMix as AdEMAMix
     from labml_nn_optim.optimizers.adopt import ADOPT as ADOPT
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
@@ -62,6 +64,7 @@ __all__ = [
     "AdamWarmup",
     "AdamWarmupCosineDecay",
     "Adamax",
+    "Adan",
     "CautiousWeightDecay",
     "GenericAdaptiveOptimizer",
     "GradScalerFP16",
@@ -72,6 +75,7 @@ __all__ = [
     "NAdamW",
     "Noam",
     "OptimizerConfigs",
+    "ProximalWeightDecay",
     "RAdam",
     "RMSprop",
     "Rprop",
@@ -92,6 +96,7 @@ _OTHERS = {
     "GradScalerFP16": "optimizers.adam_fp16",
     "L1WeightDecay": "decays.l1",
     "OptimizerConfigs": "configs",
+    "ProximalWeightDecay": "decays.proximal",
     "WeightDecay": "weight_decay",
     "WeightDecayToStart": "decays.start",
 }

@@ -141,6 +141,11 @@ PUBLIC: dict[str, Public] = {
         options={"t_alpha_beta3": 40},
         ours={"t_alpha_beta3": 40},
     ),
+    "adan": timms(
+        timm.optim.Adan,
+        decoupled={"weight_decay": STRENGTH, "no_prox": True},
+        because="its default decay, the proximal one, is compared in test_adan.py",
+    ),
     "adopt": timms(
         timm.optim.Adopt,
         options={"clip_exp": 0.25},
