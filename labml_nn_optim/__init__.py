@@ -34,8 +34,12 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.ademamix import AdEMAMix as AdEMAMix
     from labml_nn_optim.optimizers.adopt import ADOPT as ADOPT
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
+    from labml_nn_optim.optimizers.cautious_adamw import CautiousAdamW as CautiousAdamW
+    from labml_nn_optim.optimizers.grams import Grams as Grams
     from labml_nn_optim.optimizers.laprop import LaProp as LaProp
     from labml_nn_optim.optimizers.lion import Lion as Lion
+    from labml_nn_optim.optimizers.mars import MARS as MARS
+    from labml_nn_optim.optimizers.muon import Muon as Muon
     from labml_nn_optim.optimizers.nadam import NAdam as NAdam
     from labml_nn_optim.optimizers.nadamw import NAdamW as NAdamW
     from labml_nn_optim.optimizers.noam import Noam as Noam
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADOPT",
+    "MARS",
     "SGD",
     "AMSGrad",
     "AdEMAMix",
@@ -65,12 +70,15 @@ __all__ = [
     "AdamWarmupCosineDecay",
     "Adamax",
     "Adan",
+    "CautiousAdamW",
     "CautiousWeightDecay",
     "GenericAdaptiveOptimizer",
     "GradScalerFP16",
+    "Grams",
     "L1WeightDecay",
     "LaProp",
     "Lion",
+    "Muon",
     "NAdam",
     "NAdamW",
     "Noam",

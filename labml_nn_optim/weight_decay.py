@@ -64,9 +64,10 @@ apart.
 
 ## A kind for each group
 
-Three more kinds have chapters of their own. [Cautious decay](decays/cautious.py) spares the weights that
-move away from zero, [decay to the start](decays/start.py) pulls to where training began, and
-[L1](decays/l1.py) takes the same from large and small weights. Each may stand where a number may, when an optimizer or a group is made:
+Four more kinds have chapters of their own. [Cautious decay](decays/cautious.py) spares the weights that
+move away from zero, [decay to the start](decays/start.py) pulls to where training began,
+[L1](decays/l1.py) takes the same from large and small weights, and [proximal decay](decays/proximal.py) divides
+after the update. Each may stand where a number may, when an optimizer or a group is made:
 
 ```python
 optimizer = AdamW(

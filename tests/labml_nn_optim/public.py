@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest import mock
 
 import pytorch_optimizer
 import timm.optim
 import torch
+from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -113,6 +115,30 @@ class SophiaWithoutCurvature(pytorch_optimizer.SophiaH):
         return super().step(closure, hessian=zeros)
 
 
+class MuonInFloat64(Optimizer):
+    """torch's Muon on matrices and its AdamW on the rest, with all of it in the parameters' data type."""
+
+    def __init__(self, params: Any, lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr})
+        self.params = self.param_groups[0]["params"]
+        # torch's takes matrices alone: a kernel is flattened, and the two share their memory.
+        self.twins = [Parameter(p.detach().flatten(1) if p.dim() > 2 else p) for p in self.params]
+        matrices = [twin for twin in self.twins if twin.dim() == 2]
+        others = [twin for twin in self.twins if twin.dim() < 2]
+        decay = {"weight_decay": weight_decay}
+        self.parts = [
+            torch.optim.Muon(matrices, lr=lr, **decay),
+            torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.95), **decay),
+        ]
+
+    def step(self, closure: Any = None) -> Any:
+        for param, twin in zip(self.params, self.twins, strict=True):
+            twin.grad = param.grad.reshape(twin.shape)
+        with mock.patch.object(torch.Tensor, "bfloat16", torch.Tensor.clone):
+            for part in self.parts:
+                part.step()
+
+
 PUBLIC: dict[str, Public] = {
     "ada_belief": pytorch_optimizers(
         pytorch_optimizer.AdaBelief, options={"rectify": True}, on_complex=True
@@ -144,7 +170,9 @@ PUBLIC: dict[str, Public] = {
     "adan": timms(
         timm.optim.Adan,
         decoupled={"weight_decay": STRENGTH, "no_prox": True},
-        because="its default decay, the proximal one, is compared in test_adan.py",
+        on_complex=False,
+        because="its default decay, the proximal one, is compared in test_adan.py, and its moments of "
+        "complex parameters are complex",
     ),
     "adopt": timms(
         timm.optim.Adopt,
@@ -153,6 +181,8 @@ PUBLIC: dict[str, Public] = {
         decoupled={"weight_decay": STRENGTH, "decoupled": True},
     ),
     "amsgrad": torchs(torch.optim.Adam, options={"amsgrad": True}),
+    "cautious_adamw": timms(timm.optim.AdamW, options={"caution": True}),
+    "grams": pytorch_optimizers(pytorch_optimizer.Grams, on_complex=True),
     "laprop": timms(
         timm.optim.LaProp,
         decoupled=None,
@@ -160,6 +190,20 @@ PUBLIC: dict[str, Public] = {
         because="timm keeps one correction in float32, and decays after the step",
     ),
     "lion": timms(timm.optim.Lion),
+    "mars": pytorch_optimizers(
+        pytorch_optimizer.MARS,
+        options={"optimize_1d": True},
+        coupled=None,
+        on_complex=True,
+        because="its decay in the gradient acts backwards, see test_mars.py",
+    ),
+    "muon": Public(
+        MuonInFloat64,
+        ours={"adjust_lr_fn": "original"},
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=False,
+        because="torch has no decay in the gradient",
+    ),
     "nadam": torchs(torch.optim.NAdam, tolerance=1e-9, because="torch keeps mu_product in float32"),
     "nadamw": timms(timm.optim.NAdamW),
     "noam": scheduled(

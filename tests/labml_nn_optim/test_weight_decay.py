@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import Parameter
 
-from labml_nn_optim import Adam, GenericAdaptiveOptimizer, WeightDecay
+from labml_nn_optim import Adam, GenericAdaptiveOptimizer, ProximalWeightDecay, WeightDecay
 from labml_nn_optim.optimizers.adam import Adam as AdamFromItsFile
 from tests.labml_nn_optim.examples import NAMES, WAYS, largest_difference, make, make_params, train
 
@@ -44,7 +44,9 @@ def test_no_decay_returns_the_gradient_itself() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_number_is_decoupled_decay_times_lr(name: str) -> None:
     plain = train(make(name, make_params(), lr=0.02, weight_decay=0.1), steps=3)
-    spelled = train(make(name, make_params(), lr=0.02, weight_decay=WeightDecay(0.1)), steps=3)
+    # Adan's paper and all its programs mean another decoupled kind.
+    kind = ProximalWeightDecay if name == "adan" else WeightDecay
+    spelled = train(make(name, make_params(), lr=0.02, weight_decay=kind(0.1)), steps=3)
     assert largest_difference(plain, spelled) == 0
 
 

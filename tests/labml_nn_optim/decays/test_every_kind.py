@@ -20,6 +20,7 @@ from labml_nn_optim import (
     CautiousWeightDecay,
     GenericAdaptiveOptimizer,
     L1WeightDecay,
+    ProximalWeightDecay,
     WeightDecay,
     WeightDecayToStart,
 )
@@ -42,13 +43,15 @@ KINDS = {
     "cautious": CautiousWeightDecay(0.3),
     "start": WeightDecayToStart(0.3),
     "l1": L1WeightDecay(0.3),
+    "proximal": ProximalWeightDecay(0.3),
     "cautious_absolute": CautiousWeightDecay(0.01, absolute=True),
     "start_absolute": WeightDecayToStart(0.01, absolute=True),
     "start_coupled": WeightDecayToStart(0.3, weight_decouple=False),
     "l1_absolute": L1WeightDecay(0.01, absolute=True),
+    "proximal_absolute": ProximalWeightDecay(0.01, absolute=True),
     "l1_coupled": L1WeightDecay(0.3, weight_decouple=False),
 }
-OWN = ["cautious", "start", "l1"]
+OWN = ["cautious", "start", "l1", "proximal"]
 # One that is cut, two that are packed, of which one in another order.
 SHAPES: list[tuple[int, ...]] = [(190, 180), (13, 7), ()]
 UNCOMPILED = [(name, way) for name, way in WAYS_OF if "compile" not in way and way != "per_tensor"]
