@@ -36,16 +36,23 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
     from labml_nn_optim.optimizers.cautious_adamw import CautiousAdamW as CautiousAdamW
     from labml_nn_optim.optimizers.grams import Grams as Grams
+    from labml_nn_optim.optimizers.lamb import LAMB as LAMB
     from labml_nn_optim.optimizers.laprop import LaProp as LaProp
+    from labml_nn_optim.optimizers.lars import LARS as LARS
     from labml_nn_optim.optimizers.lion import Lion as Lion
     from labml_nn_optim.optimizers.mars import MARS as MARS
     from labml_nn_optim.optimizers.muon import Muon as Muon
     from labml_nn_optim.optimizers.nadam import NAdam as NAdam
     from labml_nn_optim.optimizers.nadamw import NAdamW as NAdamW
     from labml_nn_optim.optimizers.noam import Noam as Noam
+    from labml_nn_optim.optimizers.novograd import NovoGrad as NovoGrad
     from labml_nn_optim.optimizers.radam import RAdam as RAdam
     from labml_nn_optim.optimizers.rmsprop import RMSprop as RMSprop
     from labml_nn_optim.optimizers.rprop import Rprop as Rprop
+    from labml_nn_optim.optimizers.schedule_free_adamw import (
+        ScheduleFreeAdamW as ScheduleFreeAdamW,
+    )
+    from labml_nn_optim.optimizers.schedule_free_sgd import ScheduleFreeSGD as ScheduleFreeSGD
     from labml_nn_optim.optimizers.sgd import SGD as SGD
     from labml_nn_optim.optimizers.signum import Signum as Signum
     from labml_nn_optim.optimizers.sophia import Sophia as Sophia
@@ -55,6 +62,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADOPT",
+    "LAMB",
+    "LARS",
     "MARS",
     "SGD",
     "AMSGrad",
@@ -82,11 +91,14 @@ __all__ = [
     "NAdam",
     "NAdamW",
     "Noam",
+    "NovoGrad",
     "OptimizerConfigs",
     "ProximalWeightDecay",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Signum",
     "Sophia",
     "StableAdamW",

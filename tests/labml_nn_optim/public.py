@@ -12,6 +12,7 @@ from unittest import mock
 import pytorch_optimizer
 import timm.optim
 import torch
+from timm.optim.adamw import AdamWLegacy
 from torch.nn import Parameter
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -139,6 +140,18 @@ class MuonInFloat64(Optimizer):
                 part.step()
 
 
+class MarsWithoutFloor(pytorch_optimizer.MARS):
+    """MARS without the 1e-15 that pytorch_optimizer adds inside the root."""
+
+    @staticmethod
+    def apply_ams_bound(*arguments: Any) -> torch.Tensor:
+        return pytorch_optimizer.MARS.apply_ams_bound(*arguments, exp_avg_sq_eps=0.0)
+
+    @staticmethod
+    def apply_ams_bound_foreach(*arguments: Any) -> Any:
+        return pytorch_optimizer.MARS.apply_ams_bound_foreach(*arguments, exp_avg_sq_eps=0.0)
+
+
 PUBLIC: dict[str, Public] = {
     "ada_belief": pytorch_optimizers(
         pytorch_optimizer.AdaBelief, options={"rectify": True}, on_complex=True
@@ -181,28 +194,39 @@ PUBLIC: dict[str, Public] = {
         decoupled={"weight_decay": STRENGTH, "decoupled": True},
     ),
     "amsgrad": torchs(torch.optim.Adam, options={"amsgrad": True}),
-    "cautious_adamw": timms(timm.optim.AdamW, options={"caution": True}),
-    "grams": pytorch_optimizers(pytorch_optimizer.Grams, on_complex=True),
+    "cautious_adamw": timms(AdamWLegacy, options={"caution": True}),
+    "grams": pytorch_optimizers(
+        pytorch_optimizer.Grams,
+        coupled=None,
+        on_complex=True,
+        because="pytorch_optimizer adds coupled decay to a gradient that it has already used",
+    ),
+    "lamb": timms(
+        timm.optim.Lamb,
+        options={"max_grad_norm": None},
+        coupled={"weight_decay": STRENGTH},
+        decoupled={"weight_decay": STRENGTH, "decoupled_decay": True},
+    ),
     "laprop": timms(
         timm.optim.LaProp,
         decoupled=None,
         tolerance=1e-6,
         because="timm keeps one correction in float32, and decays after the step",
     ),
+    "lars": timms(
+        timm.optim.Lars,
+        options={"momentum": 0.9},
+        coupled={"weight_decay": STRENGTH},
+        decoupled=None,
+    ),
     "lion": timms(timm.optim.Lion),
     "mars": pytorch_optimizers(
-        pytorch_optimizer.MARS,
-        options={"optimize_1d": True},
+        MarsWithoutFloor,
+        options={"optimize_1d": True, "eps": 0.0},
+        ours={"eps": 0.0},
         coupled=None,
         on_complex=True,
-        because="its decay in the gradient acts backwards, see test_mars.py",
-    ),
-    "muon": Public(
-        MuonInFloat64,
-        ours={"adjust_lr_fn": "original"},
-        decoupled={"weight_decay": STRENGTH},
-        on_complex=False,
-        because="torch has no decay in the gradient",
+        because="it adds eps to the root that is not corrected yet, and decay to the last gradient only",
     ),
     "nadam": torchs(torch.optim.NAdam, tolerance=1e-9, because="torch keeps mu_product in float32"),
     "nadamw": timms(timm.optim.NAdamW),
@@ -211,9 +235,22 @@ PUBLIC: dict[str, Public] = {
         options={"betas": (0.9, 0.98), "eps": 1e-9},
         ours={"warmup": 40, "d_model": 64},
     ),
+    "novograd": pytorch_optimizers(pytorch_optimizer.NovoGrad),
     "radam": torchs(torch.optim.RAdam),
     "rmsprop": torchs(torch.optim.RMSprop),
     "rprop": torchs(torch.optim.Rprop, plain={}, coupled=None),
+    "schedule_free_adamw": pytorch_optimizers(
+        pytorch_optimizer.ScheduleFreeAdamW,
+        coupled=None,
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=True,
+    ),
+    "schedule_free_sgd": pytorch_optimizers(
+        pytorch_optimizer.ScheduleFreeSGD,
+        coupled={"weight_decay": STRENGTH},
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=True,
+    ),
     "sgd": torchs(torch.optim.SGD, options={"momentum": 0.9}, ours={"momentum": 0.9}),
     "signum": pytorch_optimizers(pytorch_optimizer.SignSGD),
     "sophia": pytorch_optimizers(
