@@ -35,6 +35,9 @@ FOR_EPS: list[Bad] = [({"eps": None}, TypeError, r"eps must be .* got None")]
 # Arguments that may be negative, or that mean something else when they are None.
 SIGNED: set[tuple[str, str]] = set()
 
+# Whole numbers; all other numbers may have a fraction.
+COUNTS = {"ns_steps"}
+
 
 def bad_betas(defaults: tuple[float, ...]) -> Iterator[Bad]:
     for index in range(len(defaults)):
@@ -54,6 +57,9 @@ def bad_arguments(name: str) -> Iterator[Bad]:
             yield from bad_betas(parameter.default)
         elif isinstance(parameter.default, bool):
             yield {key: 1}, TypeError, rf"{key} must be True or False, got 1"
+        elif key in COUNTS:
+            yield {key: -1}, ValueError, rf"{key} must be a whole number >= \d, got -1"
+            yield {key: 1.5}, TypeError, rf"{key} must be a whole number >= \d, got 1.5"
         elif isinstance(parameter.default, int | float):
             if (name, key) not in SIGNED:
                 yield {key: -1.0}, ValueError, rf"{key} must be .* got -1"

@@ -24,7 +24,15 @@ from tests.labml_nn_optim.public import PUBLIC
 
 # These have no trajectory of their own; their rule is Adam's with another learning rate, or is compared
 # with an independent program.
-WITHOUT_TRAJECTORY = {"adam_fp16", "adam_warmup", "adam_warmup_cosine_decay", "noam", "sophia"}
+WITHOUT_TRAJECTORY = {
+    "adam_fp16",
+    "adam_warmup",
+    "adam_warmup_cosine_decay",
+    "muon",
+    "noam",
+    "schedule_free_sgd",
+    "sophia",
+}
 NOT_COMPILED = [way for way in WAYS if "compile" not in way]
 
 
