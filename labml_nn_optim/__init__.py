@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.adopt import ADOPT as ADOPT
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
     from labml_nn_optim.optimizers.cautious_adamw import CautiousAdamW as CautiousAdamW
+    from labml_nn_optim.optimizers.d_adapt_adam import DAdaptAdam as DAdaptAdam
+    from labml_nn_optim.optimizers.dog import DoG as DoG
+    from labml_nn_optim.optimizers.dowg import DoWG as DoWG
     from labml_nn_optim.optimizers.grams import Grams as Grams
     from labml_nn_optim.optimizers.lamb import LAMB as LAMB
     from labml_nn_optim.optimizers.laprop import LaProp as LaProp
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.nadamw import NAdamW as NAdamW
     from labml_nn_optim.optimizers.noam import Noam as Noam
     from labml_nn_optim.optimizers.novograd import NovoGrad as NovoGrad
+    from labml_nn_optim.optimizers.prodigy import Prodigy as Prodigy
     from labml_nn_optim.optimizers.radam import RAdam as RAdam
     from labml_nn_optim.optimizers.rmsprop import RMSprop as RMSprop
     from labml_nn_optim.optimizers.rprop import Rprop as Rprop
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.schedule_free_sgd import ScheduleFreeSGD as ScheduleFreeSGD
     from labml_nn_optim.optimizers.sgd import SGD as SGD
     from labml_nn_optim.optimizers.signum import Signum as Signum
+    from labml_nn_optim.optimizers.soap import SOAP as SOAP
     from labml_nn_optim.optimizers.sophia import Sophia as Sophia
     from labml_nn_optim.optimizers.stable_adamw import StableAdamW as StableAdamW
     from labml_nn_optim.optimizers.yogi import Yogi as Yogi
@@ -66,6 +71,7 @@ __all__ = [
     "LARS",
     "MARS",
     "SGD",
+    "SOAP",
     "AMSGrad",
     "AdEMAMix",
     "AdaBelief",
@@ -81,6 +87,9 @@ __all__ = [
     "Adan",
     "CautiousAdamW",
     "CautiousWeightDecay",
+    "DAdaptAdam",
+    "DoG",
+    "DoWG",
     "GenericAdaptiveOptimizer",
     "GradScalerFP16",
     "Grams",
@@ -93,6 +102,7 @@ __all__ = [
     "Noam",
     "NovoGrad",
     "OptimizerConfigs",
+    "Prodigy",
     "ProximalWeightDecay",
     "RAdam",
     "RMSprop",

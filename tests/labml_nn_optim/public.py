@@ -152,6 +152,45 @@ class MarsWithoutFloor(pytorch_optimizer.MARS):
         return pytorch_optimizer.MARS.apply_ams_bound_foreach(*arguments, exp_avg_sq_eps=0.0)
 
 
+class WrittenOutDoG(Optimizer):
+    """DoG as the paper has it, and with `weighted` DoWG: no library that we know has them."""
+
+    def __init__(
+        self, params: Any, lr: float, reps_rel: float, weight_decay: float, weighted: bool
+    ):
+        super().__init__(params, {"lr": lr})
+        self.decay, self.weighted = weight_decay, weighted
+        self.owned = [param for group in self.param_groups for param in group["params"]]
+        self.start = [param.detach().clone() for param in self.owned]
+        self.r_bar = reps_rel * (1 + self.norm(self.start))
+        self.total = 1e-8 * (self.r_bar**2 if weighted else 1.0)
+
+    @staticmethod
+    def norm(tensors: Any) -> float:
+        return math.sqrt(sum(float((each.abs() ** 2).sum()) for each in tensors))
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        moves = [param - start for param, start in zip(self.owned, self.start, strict=True)]
+        grads = [param.grad + self.decay * param for param in self.owned]
+        self.r_bar = max(self.r_bar, self.norm(moves))
+        weight = self.r_bar**2 if self.weighted else 1.0
+        self.total += weight * self.norm(grads) ** 2
+        rate = self.param_groups[0]["lr"] * self.r_bar * weight**0.5 / math.sqrt(self.total)
+        for param, grad in zip(self.owned, grads, strict=True):
+            param -= rate * grad
+
+
+def written_out(weighted: bool) -> Public:
+    return Public(
+        WrittenOutDoG,
+        options={"reps_rel": 0.1, "weighted": weighted},
+        ours={"reps_rel": 0.1},
+        coupled={"weight_decay": STRENGTH},
+        because="the authors have no decoupled decay",
+    )
+
+
 PUBLIC: dict[str, Public] = {
     "ada_belief": pytorch_optimizers(
         pytorch_optimizer.AdaBelief, options={"rectify": True}, on_complex=True
@@ -206,7 +245,18 @@ PUBLIC: dict[str, Public] = {
         options={"max_grad_norm": None},
         coupled={"weight_decay": STRENGTH},
         decoupled={"weight_decay": STRENGTH, "decoupled_decay": True},
+        on_complex=False,
+        because="its moments of complex parameters are complex",
     ),
+    "d_adapt_adam": pytorch_optimizers(
+        pytorch_optimizer.DAdaptAdam,
+        options={"d0": 0.1},
+        ours={"d0": 0.1},
+        tolerance=1e-5,
+        because="pytorch_optimizer keeps d in float32; in float64 it is compared in test_d_adapt_adam.py",
+    ),
+    "dog": written_out(weighted=False),
+    "dowg": written_out(weighted=True),
     "laprop": timms(
         timm.optim.LaProp,
         decoupled=None,
@@ -236,6 +286,15 @@ PUBLIC: dict[str, Public] = {
         ours={"warmup": 40, "d_model": 64},
     ),
     "novograd": pytorch_optimizers(pytorch_optimizer.NovoGrad),
+    "prodigy": pytorch_optimizers(
+        pytorch_optimizer.Prodigy,
+        options={"d0": 0.1},
+        ours={"d0": 0.1},
+        coupled=None,
+        tolerance=1e-5,
+        because="pytorch_optimizer keeps d in float32; in float64 it is compared in test_prodigy.py, and so "
+        "is its coupled decay, which does nothing",
+    ),
     "radam": torchs(torch.optim.RAdam),
     "rmsprop": torchs(torch.optim.RMSprop),
     "rprop": torchs(torch.optim.Rprop, plain={}, coupled=None),
@@ -243,7 +302,8 @@ PUBLIC: dict[str, Public] = {
         pytorch_optimizer.ScheduleFreeAdamW,
         coupled=None,
         decoupled={"weight_decay": STRENGTH},
-        on_complex=True,
+        because="pytorch_optimizer adds 1e-15 inside the root, which shows where a complex gradient is "
+        "nearly 0",
     ),
     "schedule_free_sgd": pytorch_optimizers(
         pytorch_optimizer.ScheduleFreeSGD,
@@ -253,6 +313,13 @@ PUBLIC: dict[str, Public] = {
     ),
     "sgd": torchs(torch.optim.SGD, options={"momentum": 0.9}, ours={"momentum": 0.9}),
     "signum": pytorch_optimizers(pytorch_optimizer.SignSGD),
+    "soap": pytorch_optimizers(
+        pytorch_optimizer.SOAP,
+        coupled=None,
+        decoupled={"weight_decay": STRENGTH},
+        tolerance=1e-4,
+        because="pytorch_optimizer renews the bases in float32, and has no decay in the gradient",
+    ),
     "sophia": pytorch_optimizers(
         SophiaWithoutCurvature,
         options={"p": 1.0, "betas": (0.9, 0.95)},

@@ -56,7 +56,7 @@ def found(folder: Path) -> dict[str, Any]:
 
 def test_every_optimizer_is_either_run_on_shards_or_refuses_them() -> None:
     assert sorted([*ELEMENTWISE, *WHOLE]) == list(optimizer_names())
-    assert WHOLE == ["stable_adamw"]
+    assert {"mars", "stable_adamw"} <= set(WHOLE)
 
 
 @pytest.mark.parametrize("way", ["pieces", "per_tensor"])
@@ -73,6 +73,13 @@ def test_half_precision_shards_round_like_whole_tensors(found: dict[str, Any], n
 @pytest.mark.parametrize("decay", DECAYS)
 def test_every_kind_of_decay_acts_on_shards(found: dict[str, Any], decay: str) -> None:
     assert found[f"decay {decay}"] <= ROUNDING
+
+
+def test_shards_change_between_the_two_points_of_a_schedule_free_optimizer(
+    found: dict[str, Any],
+) -> None:
+    assert max(found["modes"]) <= ROUNDING
+    assert max(found["modes half"]) == 0
 
 
 def test_a_compiled_rule_runs_on_shards(found: dict[str, Any]) -> None:
