@@ -101,6 +101,33 @@ def test_the_slow_average_is_not_corrected() -> None:
     assert [found[0], found[9], found[999]] == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_memory_longer_than_the_run_never_turns_round() -> None:
+    gradients = [1.0] * 300 + [-0.2] * 2700
+
+    def steps_for(beta3: float, **arguments: Any) -> list[float]:
+        return steps_of(AdEMAMix, gradients, lr=1.0, betas=(0.9, 0.999, beta3), **arguments)
+
+    def turns_after(steps: list[float]) -> int:
+        return next(place for place, step in enumerate(steps, start=1) if step < 0) - 300
+
+    assert turns_after(steps_for(0.9967)) == 376
+    assert turns_after(steps_for(0.9967, t_alpha_beta3=3000)) == 36
+    too_long = steps_for(0.9999, t_alpha_beta3=3000)
+    assert min(too_long) > 0
+    assert too_long[-1] == pytest.approx(4.85, abs=0.01)
+
+
+def test_the_weights_at_the_end_of_the_warm_up_are_a_power_of_the_half_life() -> None:
+    def first_tenth(length: int) -> float:
+        weights: list[float] = []
+        for step in range(1, length + 1):
+            new = scalars_at(step, t_alpha_beta3=length)["slow_weight"]
+            weights = [*(weight * (1 - new) for weight in weights), new]
+        return sum(weights[: length // 10]) / sum(weights)
+
+    assert first_tenth(3000) == pytest.approx(0.43, abs=0.005)
+
+
 def test_the_state_is_three_tensors() -> None:
     param = Parameter(torch.ones(3, 2))
     param.grad = torch.ones_like(param)
