@@ -32,7 +32,6 @@ from labml_nn_optim.checks import (
     require_choice,
     require_count,
     require_flag,
-    require_fractions,
     require_number,
 )
 from labml_nn_optim.orthogonal import NEWTON_SCHULZ, Coefficients, orthogonalize, polar_express

@@ -116,6 +116,18 @@ class SophiaWithoutCurvature(pytorch_optimizer.SophiaH):
         return super().step(closure, hessian=zeros)
 
 
+class SOAPInFloat64(pytorch_optimizer.SOAP):
+    """SOAP that finds its bases in the parameters' data type, not in float32."""
+
+    def step(self, closure: Any = None) -> Any:
+        def to(tensor: torch.Tensor, *target: Any) -> torch.Tensor:
+            return tensor if target == (torch.float32,) else convert(tensor, *target)
+
+        convert = torch.Tensor.to
+        with mock.patch.object(torch.Tensor, "to", to):
+            return super().step(closure)
+
+
 class MuonInFloat64(Optimizer):
     """torch's Muon on matrices and its AdamW on the rest, with all of it in the parameters' data type."""
 
@@ -314,11 +326,10 @@ PUBLIC: dict[str, Public] = {
     "sgd": torchs(torch.optim.SGD, options={"momentum": 0.9}, ours={"momentum": 0.9}),
     "signum": pytorch_optimizers(pytorch_optimizer.SignSGD),
     "soap": pytorch_optimizers(
-        pytorch_optimizer.SOAP,
+        SOAPInFloat64,
         coupled=None,
         decoupled={"weight_decay": STRENGTH},
-        tolerance=1e-4,
-        because="pytorch_optimizer renews the bases in float32, and has no decay in the gradient",
+        because="it has no decay in the gradient",
     ),
     "sophia": pytorch_optimizers(
         SophiaWithoutCurvature,

@@ -36,7 +36,7 @@ FOR_EPS: list[Bad] = [({"eps": None}, TypeError, r"eps must be .* got None")]
 SIGNED: set[tuple[str, str]] = set()
 
 # Whole numbers; all other numbers may have a fraction.
-COUNTS = {"ns_steps"}
+COUNTS = {"max_precond_dim", "ns_steps", "precondition_frequency"}
 
 
 def bad_betas(defaults: tuple[float, ...]) -> Iterator[Bad]:
