@@ -64,12 +64,17 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.stable_adamw import StableAdamW as StableAdamW
     from labml_nn_optim.optimizers.yogi import Yogi as Yogi
     from labml_nn_optim.weight_decay import WeightDecay as WeightDecay
+    from labml_nn_optim.wrappers.ema import EMA as EMA
+    from labml_nn_optim.wrappers.lookahead import Lookahead as Lookahead
+    from labml_nn_optim.wrappers.sam import SAM as SAM
 
 __all__ = [
     "ADOPT",
     "LAMB",
     "LARS",
     "MARS",
+    "EMA",
+    "SAM",
     "SGD",
     "SOAP",
     "AMSGrad",
@@ -96,6 +101,7 @@ __all__ = [
     "L1WeightDecay",
     "LaProp",
     "Lion",
+    "Lookahead",
     "Muon",
     "NAdam",
     "NAdamW",
@@ -122,11 +128,14 @@ __all__ = [
 # What is no optimizer, and the module it stands in.
 _OTHERS = {
     "CautiousWeightDecay": "decays.cautious",
+    "EMA": "wrappers.ema",
     "GenericAdaptiveOptimizer": "base",
     "GradScalerFP16": "optimizers.adam_fp16",
     "L1WeightDecay": "decays.l1",
+    "Lookahead": "wrappers.lookahead",
     "OptimizerConfigs": "configs",
     "ProximalWeightDecay": "decays.proximal",
+    "SAM": "wrappers.sam",
     "WeightDecay": "weight_decay",
     "WeightDecayToStart": "decays.start",
 }
