@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.ademamix import AdEMAMix as AdEMAMix
     from labml_nn_optim.optimizers.adopt import ADOPT as ADOPT
     from labml_nn_optim.optimizers.amsgrad import AMSGrad as AMSGrad
+    from labml_nn_optim.optimizers.asgd import ASGD as ASGD
     from labml_nn_optim.optimizers.cautious_adamw import CautiousAdamW as CautiousAdamW
     from labml_nn_optim.optimizers.d_adapt_adam import DAdaptAdam as DAdaptAdam
     from labml_nn_optim.optimizers.dog import DoG as DoG
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADOPT",
+    "ASGD",
     "LAMB",
     "LARS",
     "MARS",

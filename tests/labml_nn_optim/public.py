@@ -238,6 +238,13 @@ PUBLIC: dict[str, Public] = {
         because="its default decay, the proximal one, is compared in test_adan.py, and its moments of "
         "complex parameters are complex",
     ),
+    "asgd": torchs(
+        torch.optim.ASGD,
+        options={"t0": 20},
+        ours={"t0": 20},
+        tolerance=1e-6,
+        because="torch keeps eta in float32",
+    ),
     "adopt": timms(
         timm.optim.Adopt,
         options={"clip_exp": 0.25},

@@ -28,6 +28,7 @@ WITHOUT_TRAJECTORY = {
     "adam_fp16",
     "adam_warmup",
     "adam_warmup_cosine_decay",
+    "asgd",
     "d_adapt_adam",
     "dowg",
     "muon",
