@@ -80,24 +80,26 @@ class ASGD(GenericAdaptiveOptimizer):
             require_number(name, group[name])
 
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
-        r"""Start with the full rate, and with an average that the first step replaces."""
-        state["eta"] = torch.as_tensor(group["lr"]).detach().double().cpu().reshape(()).clone()
+        r"""Start with an average that the first step replaces."""
+        state["eta"] = torch.zeros((), dtype=torch.float64)
         state["mu"] = torch.ones((), dtype=torch.float64)
         state["ax"] = torch.zeros_like(param)
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
-        r"""Take the rate and the weight that the step before has left, and compute those of the next.
+        r"""Compute the rate and the weight of this step, and those of the next, which torch stores.
 
-        $\eta_{t+1} = \alpha / (1 + \lambda \alpha t)^p$, and $\mu_{t+1} = 1 / \max(1, t - t_0)$
+        $\eta_t = \alpha / (1 + \lambda \alpha\, (t - 1))^p$, and $\mu_t = 1 / \max(1, t - 1 - t_0)$
         """
+        rate, weight = self._numbers(group, step)
+        eta, mu = self._numbers(group, step + 1)
+        shrink = 1 - group["lambd"] * rate
+        return {"rate": rate, "weight": weight, "shrink": shrink, "eta": eta, "mu": mu}
+
+    @staticmethod
+    def _numbers(group: Mapping[str, Any], step: int) -> tuple[float, float]:
         lr = group["lr"]
-        return {
-            "rate": group["eta"],
-            "weight": group["mu"],
-            "shrink": 1 - group["lambd"] * group["eta"],
-            "eta": lr / (1 + group["lambd"] * lr * step) ** group["alpha"],
-            "mu": 1 / max(1, step - group["t0"]),
-        }
+        eta = lr / (1 + group["lambd"] * lr * (step - 1)) ** group["alpha"]
+        return eta, 1 / max(1, step - 1 - group["t0"])
 
     def step_param(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Any, param: Any
