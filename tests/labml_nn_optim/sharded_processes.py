@@ -29,7 +29,14 @@ from torch.distributed.tensor import (
     init_device_mesh,
 )
 
-from labml_nn_optim import AdamW, Sophia, StableAdamW, WeightDecay, get_optimizer
+from labml_nn_optim import (
+    AdamW,
+    ScheduleFreeAdamW,
+    Sophia,
+    StableAdamW,
+    WeightDecay,
+    get_optimizer,
+)
 from labml_nn_optim.decays.cautious import CautiousWeightDecay
 from labml_nn_optim.decays.l1 import L1WeightDecay
 from labml_nn_optim.decays.start import WeightDecayToStart
@@ -217,6 +224,21 @@ def load(model: nn.Module, name: str, folder: Path, alone: bool) -> float:
     return difference(model, straight)
 
 
+def modes(dtype: torch.dtype = torch.float64) -> list[float]:
+    """Change the mode of a schedule-free optimizer back and forth between steps."""
+    plain = Model(dtype)
+    spread = sharded(plain)
+    optimizers = [ScheduleFreeAdamW(model.parameters(), lr=0.02) for model in (plain, spread)]
+    found = []
+    for first, change in ((1, "eval"), (4, "train"), (4, "eval")):
+        for optimizer in optimizers:
+            if change == "eval":
+                steps(optimizer, first, first + 2)
+            getattr(optimizer, change)()
+        found.append(difference(spread, plain))
+    return found
+
+
 def trained_by_autograd() -> float:
     """Two processes with half of the batch each against one with all of it."""
     torch.manual_seed(2)
@@ -333,6 +355,8 @@ def everything(folder: Path) -> dict[str, Any]:
     found["master"] = goes_on_from_plain("adam_fp16", torch.bfloat16)
     found["by name"] = goes_on_in_other_order()
     found["scheduled"] = scheduled()
+    found["modes"] = modes()
+    found["modes half"] = modes(torch.bfloat16)
     found["compile"] = same_steps("adamw", compile=True)
     found["autograd"] = trained_by_autograd()
     found["groups"] = same_groups()

@@ -26,8 +26,10 @@ from tests.labml_nn_optim.examples import (
 
 every_name = pytest.mark.parametrize("name", NAMES)
 every_way_of_every_name = pytest.mark.parametrize(("name", "way"), WAYS_OF)
-# Rprop's learning rate is the length of the first step and nothing later.
-OBEYS_LR = pytest.mark.parametrize("name", [name for name in NAMES if name != "rprop"])
+# Rprop's learning rate is the length of the first step and nothing later; schedule-free optimizers go on
+# averaging at a rate of 0.
+DISOBEY_LR = ("rprop", "schedule_free_adamw", "schedule_free_sgd")
+OBEYS_LR = pytest.mark.parametrize("name", [name for name in NAMES if name not in DISOBEY_LR])
 RATES = (0.1, 0.03, 0.3, 0.01, 1.0, 0.003, 10.0, 100.0)
 # With the default of 0.999 their own warm-up is longer than these trainings.
 SHORT_WARM_UP = {name: {"betas": (0.9, 0.95)} for name in ("ada_belief", "radam")}
