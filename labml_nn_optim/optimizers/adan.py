@@ -75,8 +75,8 @@ So Nesterov's momentum is plain momentum with $g_t + \beta \Delta_t$ in the plac
 become a guess: the gradient will go on changing as it just did. No gradient is asked for at another point.
 The paper calls it Nesterov momentum estimation.
 
-An average of sums is the sum of two averages: of $g$, and $\beta$ times that of $\Delta$. Adan gives each a rate of
-its own. From there on it is Nesterov's method no longer, but for $\beta_1 = \beta_2$.
+An average of sums is the sum of two averages: that of $g$, and $\beta$ times that of $\Delta$. Adan gives each a
+rate of its own. Unless the two are equal, this is no longer Nesterov's method.
 
 ## The update rule
 
@@ -149,7 +149,8 @@ the first table, too, $\alpha$ is 2.13 times as large for Adan.
   $v_1 = g_1 - g_0$, and corrects nothing: 0.68 away. lucidrains' package lets the first gradient into no average:
   0.10.
 - **Decay.** A number is proximal decay, as in the paper, the authors' code and timm. `WeightDecay(0.1)` is
-  AdamW's, timm's `no_prox=True`. At $\lambda = 0.1$ the two are 0.0014 apart; without decay it is 0.21.
+  AdamW's, timm's `no_prox=True`. At $\lambda = 0.1$ the two are 0.0014 apart; without decay it is 0.21. Decay in
+  the gradient is in the differences as well.
 - **Steps** are counted for each parameter. The authors and timm count them for a group. A layer that joins in
   step 1001 makes a first step of $0.2\, \alpha$ there, and of $\alpha$ here.
 - **Restarts.** The paper sets the averages back when a condition holds. The authors' code has no condition, only a
@@ -299,8 +300,8 @@ class Adan(GenericAdaptiveOptimizer):
 # - **It sees two batches.** $\Delta_t$ holds what the last step has changed and what differs between two batches.
 #   With small batches most of it is the second.
 # - **A gap.** A parameter whose `grad` is `None` for a while has an old $g_{t-1}$. Its next difference spans the gap.
-# - **A checkpoint needs the gradient.** `previous_grad` is part of the state. One of AdamW does not load: it has
-#   two rates.
+# - **A checkpoint needs the gradient.** `previous_grad` is part of the state. One of AdamW does not fit: the next
+#   step fails on its two rates.
 #
 # ## Exercises
 #
