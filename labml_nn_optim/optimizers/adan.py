@@ -161,7 +161,7 @@ the first table, too, $\alpha$ is 2.13 times as large for Adan.
 
 ## What comparisons found
 
-All numbers that we could find are the authors' (README of sail-sg/Adan, 2024). Losses of language models with
+All numbers that we could find are the authors' (README of sail-sg/Adan, 2025). Losses of language models with
 eight experts, AdamW's and Adan's: 2.427 and 2.404 for 0.1B each and 100B tokens, 2.023 and 2.010 for
 0.6B each and 300B tokens. Transformer-XL on WikiText-103: a perplexity of 24.2 and 23.5 after 200 000 steps; Adan has
 24.2 after half of them. It is not said there how the rates were chosen. That matters: in language models
