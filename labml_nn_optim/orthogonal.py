@@ -30,6 +30,9 @@ NEWTON_SCHULZ: Coefficients = (3.4445, -4.7750, 2.0315)
 CUSHION = 0.02407327424182761
 SAFETY = 1.01
 
+# How large an error of rounding in a Gram matrix may grow, next to singular values of 1.
+WORST_ROUNDING = 0.025
+
 
 def orthogonalize(
     matrices: Tensor, coefficients: Sequence[Coefficients], eps: float = 1e-7
@@ -48,37 +51,36 @@ def orthogonalize(
     # The largest singular value is at most the Frobenius norm.
     norm = torch.linalg.vector_norm(wide, dim=(-2, -1), keepdim=True).clamp_min(eps)
     wide = wide / norm
-    found = (
-        _by_gram(wide, coefficients) if _gram_is_cheaper(wide) else _by_steps(wide, coefficients)
-    )
-    return found.mT if is_tall else found
+    for part in _parts(wide, coefficients):
+        wide = _take(wide, part)
+    return wide.mT if is_tall else wide
 
 
-def _gram_is_cheaper(wide: Tensor) -> bool:
-    # In half precision the squared singular values of a Gram matrix drown in rounding errors.
-    return wide.size(-1) >= 2 * wide.size(-2) and wide.dtype in (torch.float32, torch.float64)
-
-
-def _by_steps(wide: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
-    found = wide
+def _parts(wide: Tensor, coefficients: Sequence[Coefficients]) -> list[list[Coefficients]]:
+    """Cut the steps into parts that are taken on one Gram matrix."""
+    if wide.size(-1) < 2 * wide.size(-2):
+        return [[coefficient] for coefficient in coefficients]
+    rounding = torch.finfo(wide.dtype).eps
+    parts: list[list[Coefficients]] = []
+    growth = math.inf
     for coefficient in coefficients:
-        factor = _factor(found @ found.mT, coefficient)
-        found = factor @ found
-    return found
+        if growth * rounding > WORST_ROUNDING:
+            parts.append([])
+            growth = 1.0
+        parts[-1].append(coefficient)
+        growth *= coefficient[0] ** 2
+    return parts
 
 
-def _by_gram(wide: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
+def _take(wide: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
     # All factors are polynomials of one matrix and commute: $(F X)(F X)^T = F^2\, X X^T$.
     gram = wide @ wide.mT
-    product = None
-    for coefficient in coefficients:
-        if product is None:
-            product = factor = _factor(gram, coefficient)
-        else:
-            gram = factor @ gram @ factor
-            factor = _factor(gram, coefficient)
-            product = factor @ product
-    return wide if product is None else product @ wide
+    factor = product = _factor(gram, coefficients[0])
+    for coefficient in coefficients[1:]:
+        gram = factor @ gram @ factor
+        factor = _factor(gram, coefficient)
+        product = factor @ product
+    return product @ wide
 
 
 def _factor(gram: Tensor, coefficients: Coefficients) -> Tensor:

@@ -34,6 +34,7 @@ class Public:
       `None` where it has none
     * `tolerance`: the largest difference over 100 steps in float64, relative to values over 1
     * `on_complex`: whether it moves complex parameters as ours does
+    * `on_empty`: whether it runs on parameters without elements
     * `because`: why the tolerance is as large as it is, or a kind of decay is missing
     """
 
@@ -45,6 +46,7 @@ class Public:
     decoupled: Mapping[str, Any] | None = None
     tolerance: float = 1e-12
     on_complex: bool = True
+    on_empty: bool = True
     because: str = ""
 
     @property
@@ -214,6 +216,14 @@ PUBLIC: dict[str, Public] = {
         because="pytorch_optimizer adds 1e-15 inside the root",
     ),
     "adadelta": torchs(torch.optim.Adadelta),
+    "adafactor": torchs(
+        torch.optim.Adafactor,
+        coupled=None,
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=False,
+        on_empty=False,
+        because="torch has no decay in the gradient",
+    ),
     "adagrad": torchs(torch.optim.Adagrad),
     "adam": torchs(torch.optim.Adam),
     "adam_fp16": torchs(torch.optim.Adam),
@@ -296,6 +306,13 @@ PUBLIC: dict[str, Public] = {
         coupled=None,
         on_complex=True,
         because="it adds eps to the root that is not corrected yet, and decay to the last gradient only",
+    ),
+    "muon": Public(
+        MuonInFloat64,
+        ours={"adjust_lr_fn": "original"},
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=False,
+        because="torch has no decay in the gradient",
     ),
     "nadam": torchs(torch.optim.NAdam, tolerance=1e-9, because="torch keeps mu_product in float32"),
     "nadamw": timms(timm.optim.NAdamW),
