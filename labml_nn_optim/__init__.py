@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.ada_belief import AdaBelief as AdaBelief
     from labml_nn_optim.optimizers.ada_bound import AdaBound as AdaBound
     from labml_nn_optim.optimizers.adadelta import Adadelta as Adadelta
+    from labml_nn_optim.optimizers.adafactor import Adafactor as Adafactor
     from labml_nn_optim.optimizers.adagrad import Adagrad as Adagrad
     from labml_nn_optim.optimizers.adam import Adam as Adam
     from labml_nn_optim.optimizers.adam_fp16 import AdamFP16 as AdamFP16
@@ -84,6 +85,7 @@ __all__ = [
     "AdaBelief",
     "AdaBound",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamFP16",

@@ -8,7 +8,7 @@ paper:
   year: 2024
   arxiv: "2305.14342"
   venue: ICLR
-chapter: "4.6"
+chapter: "4.8"
 needs: [optimizers/adam, optimizers/signum]
 symbols:
   \theta: param

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import Parameter
 
 from labml_nn_optim import WeightDecay, get_optimizer
 from tests.labml_nn_optim.examples import (
     DECAY,
     NAMES,
+    SMALL_SHAPES,
     WAYS,
     WAYS_OF,
     largest_difference,
@@ -19,11 +21,17 @@ from tests.labml_nn_optim.examples import (
     make_params,
     train,
 )
-from tests.labml_nn_optim.public import PUBLIC, STRENGTH
+from tests.labml_nn_optim.public import PUBLIC, STRENGTH, Public
 
 every_name = pytest.mark.parametrize("name", NAMES)
 every_way_of_every_name = pytest.mark.parametrize(("name", "way"), WAYS_OF)
-SHARED_WITH_TORCH = [name for name, public in PUBLIC.items() if public.is_torchs]
+SHARED_WITH_TORCH = [
+    (name, way) for name, way in WAYS_OF if PUBLIC[name].is_torchs and way in ("pieces", "flat")
+]
+
+
+def params_for(public: Public) -> list[Parameter]:
+    return make_params() if public.on_empty else make_params(shapes=SMALL_SHAPES)
 
 
 def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
@@ -51,13 +59,12 @@ def test_training_goes_on_from_a_saved_state_with_the_same_numbers(name: str, wa
     )
 
 
-@pytest.mark.parametrize("way", ["pieces", "flat"])
-@pytest.mark.parametrize("name", SHARED_WITH_TORCH)
+@pytest.mark.parametrize(("name", "way"), SHARED_WITH_TORCH)
 def test_torch_continues_from_our_checkpoint(name: str, way: str) -> None:
     public = PUBLIC[name]
     for their_decay, our_decay in public.decays():
         ours = get_optimizer(name)(
-            make_params(), lr=0.02, weight_decay=our_decay, **public.ours, **WAYS[way]
+            params_for(public), lr=0.02, weight_decay=our_decay, **public.ours, **WAYS[way]
         )
         params = train(ours, steps=4)
         theirs = public.kind(copy_params(params), lr=0.5, **public.options, **their_decay)
@@ -68,12 +75,11 @@ def test_torch_continues_from_our_checkpoint(name: str, way: str) -> None:
         assert difference < max(1e-12, public.tolerance), our_decay
 
 
-@pytest.mark.parametrize("way", ["pieces", "flat"])
-@pytest.mark.parametrize("name", SHARED_WITH_TORCH)
+@pytest.mark.parametrize(("name", "way"), SHARED_WITH_TORCH)
 def test_we_continue_from_torchs_checkpoint(name: str, way: str) -> None:
     public = PUBLIC[name]
     for their_decay, our_decay in public.decays():
-        theirs = public.kind(make_params(), lr=0.02, **public.options, **their_decay)
+        theirs = public.kind(params_for(public), lr=0.02, **public.options, **their_decay)
         params = train(theirs, steps=4)
         # Most of torch's groups do not say which kind of decay they mean: ours says it.
         ours = get_optimizer(name)(

@@ -33,7 +33,7 @@ FOR_BETAS: list[Bad] = [
 ]
 FOR_EPS: list[Bad] = [({"eps": None}, TypeError, r"eps must be .* got None")]
 # Arguments that may be negative, or that mean something else when they are None.
-SIGNED: set[tuple[str, str]] = set()
+SIGNED = {("adafactor", "beta2_decay")}
 
 # Whole numbers; all other numbers may have a fraction.
 COUNTS = {"max_precond_dim", "ns_steps", "precondition_frequency"}
@@ -51,7 +51,8 @@ def bad_arguments(name: str) -> Iterator[Bad]:
     kind = get_optimizer(name)
     yield from FOR_ALL
     yield from FOR_BETAS if kind.beta_count else [({"betas": (0.9, 0.9)}, TypeError, "betas is no")]
-    yield from FOR_EPS if kind.has_eps else [({"eps": 1e-8}, TypeError, "eps is no argument")]
+    no_eps = rf"eps {'must be two' if name == 'adafactor' else 'is no argument'}"
+    yield from FOR_EPS if kind.has_eps else [({"eps": 1e-8}, TypeError, no_eps)]
     for key, parameter in inspect.signature(kind).parameters.items():
         if key == "betas":
             yield from bad_betas(parameter.default)
