@@ -53,8 +53,8 @@ $$
 m_t = \beta_1 \left( m_{t-1} + g_t - g_t^- \right) + (1 - \beta_1)\, g_t
 $$
 
-The bracket estimates the gradient of now, for $g_t - g_t^-$ is how much it has changed. And it is a quiet estimate
-of that: what is peculiar to the batch is in both, and cancels. In the table every batch adds a number to the
+The bracket is the old estimate at the weights of now, for $g_t - g_t^-$ is how much the gradient has changed. And it
+is a quiet measure of that: what is peculiar to the batch is in both, and cancels. In the table every batch adds a number to the
 gradient, and nothing of it is left. If batches differ in slope, the noise of the difference is as small as the step.
 
 Collect the terms with $g_t$, and STORM is Adam's average of another gradient:
@@ -117,7 +117,7 @@ Ma and Yarats (2018, arXiv 1810.06801) call such mixtures quasi-hyperbolic momen
 $v$ averages the squares of $c_t = (1 + \kappa)\, g_t - \kappa\, g_{t-1}$, and $\kappa = 0.475$. If the gradient
 stays, $c = g$. If it is noise, independent from batch to batch, the mean square is
 $(1 + \kappa)^2 + \kappa^2 = 2.40$ times that of $g$. If it changes its sign in every step, 3.80 times. So $\sqrt v$
-counts a steady gradient once, noise 1.55 times, and swinging 1.95 times. Lengths of steps after 1000 steps, in
+counts a steady gradient once, noise 1.55 times, and one that flips 1.95 times. Lengths of steps after 1000 steps, in
 $\alpha$, all with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
 
 | gradient | | AdamW | NAdamW | MARS |
@@ -127,7 +127,8 @@ $\alpha$, all with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
 | constant | | 1 | 1 | 1 |
 
 Where noise rules, MARS is close to an AdamW with $0.65\, \alpha$. It keeps the full $\alpha$ for the few weights
-whose gradient stays.
+whose gradient stays. These tensors have 4000 elements, whose norm hardly varies: with and without the cut MARS has
+the same numbers.
 
 ## No tensor's gradient is longer than 1
 
@@ -144,7 +145,7 @@ For a tensor that is always cut, each batch counts the same, however large its g
 | MARS, usual norm of $g$ 0.1 | 2.35 | 0.89 |
 | MARS, usual norm of $g$ 10 | 1.05 | 1.00 |
 
-AdamW takes three steps' length at once, and then stands nearly still while $v$ forgets the batch. The price: MARS
+AdamW takes steps of three times the length, and then of less than half, until $v$ has forgotten the batch. The price: MARS
 knows absolute sizes. With all gradients divided by 1000, AdamW ends 100 noisy steps where it did before,
 to $5 \cdot 10^{-6}$. MARS ends $3.5\, \alpha$ away.
 
@@ -182,12 +183,13 @@ rule: $\alpha = 0.006$ and $\lambda = 0.01$ for MARS, $\alpha = 0.0006$ and $\la
 
 **All hyper-parameters tuned for each optimizer** (Wen et al. 2025, arXiv 2509.02046, and the results in their
 repository): 520 million parameters, 85 billion tokens, loss on C4. AdamW 2.913, NAdamW 2.907, MARS 2.906, Muon
-2.900. With 130 million and 21 billion: NAdamW 3.249, MARS 3.247. That is what the algebra above suggests.
+2.900. With 130 million and 21 billion: NAdamW 3.249, MARS 3.247. These are single runs. They agree with the algebra above.
 
 **Another comparison** (Semenov et al. 2025, arXiv 2509.01440; read off the figures in their repository): 720
 million parameters, batches of a million tokens, 48 billion tokens: MARS 2.80, AdamW 2.815, AdEMAMix 2.80. A
-mixture of experts with 520 million, batches of 131 000 tokens, 44 billion tokens: MARS 2.96, AdamW 2.93. Their
-scripts clip the gradient to 0.1 and 0.5, so the cut to 1 acted in neither.
+mixture of experts with 520 million, batches of 131 000 tokens, 44 billion tokens: MARS 2.96, AdamW 2.93. In
+their scripts AdamW has $\alpha = 0.001$, MARS 0.003 for matrices. They clip the gradient to 0.1 and 0.5, so the cut
+to 1 acted in neither.
 
 The idea is older than MARS. Defazio and Bottou (2018, arXiv 1812.04529) found that SVRG, which takes differences to
 an anchor, fails on deep networks. Yin et al. (2023, arXiv 2311.05589) got lower training losses with a small factor
