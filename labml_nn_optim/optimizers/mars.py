@@ -54,8 +54,9 @@ m_t = \beta_1 \left( m_{t-1} + g_t - g_t^- \right) + (1 - \beta_1)\, g_t
 $$
 
 The bracket is the old estimate at the weights of now, for $g_t - g_t^-$ is how much the gradient has changed. And it
-is a quiet measure of that: what is peculiar to the batch is in both, and cancels. In the table every batch adds a number to the
-gradient, and nothing of it is left. If batches differ in slope, the noise of the difference is as small as the step.
+is a quiet measure of that: what is peculiar to the batch is in both, and cancels. In the table every batch adds a
+number to the gradient, and nothing of it is left. If batches differ in slope, the noise of the difference is as
+small as the step.
 
 Collect the terms with $g_t$, and STORM is Adam's average of another gradient:
 
@@ -145,8 +146,8 @@ For a tensor that is always cut, each batch counts the same, however large its g
 | MARS, usual norm of $g$ 0.1 | 2.35 | 0.89 |
 | MARS, usual norm of $g$ 10 | 1.05 | 1.00 |
 
-AdamW takes steps of three times the length, and then of less than half, until $v$ has forgotten the batch. The price: MARS
-knows absolute sizes. With all gradients divided by 1000, AdamW ends 100 noisy steps where it did before,
+AdamW takes steps of three times the length, and then of less than half, until $v$ has forgotten the batch. The
+price: MARS knows absolute sizes. With all gradients divided by 1000, AdamW ends 100 noisy steps where it did before,
 to $5 \cdot 10^{-6}$. MARS ends $3.5\, \alpha$ away.
 
 If the norm of the whole gradient is clipped before, to $C$, then $\lVert c \rVert \le (1 + 2 \kappa)\, C$. With
@@ -183,7 +184,8 @@ rule: $\alpha = 0.006$ and $\lambda = 0.01$ for MARS, $\alpha = 0.0006$ and $\la
 
 **All hyper-parameters tuned for each optimizer** (Wen et al. 2025, arXiv 2509.02046, and the results in their
 repository): 520 million parameters, 85 billion tokens, loss on C4. AdamW 2.913, NAdamW 2.907, MARS 2.906, Muon
-2.900. With 130 million and 21 billion: NAdamW 3.249, MARS 3.247. These are single runs. They agree with the algebra above.
+2.900. With 130 million and 21 billion: NAdamW 3.249, MARS 3.247. These are single runs. They agree with the algebra
+above.
 
 **Another comparison** (Semenov et al. 2025, arXiv 2509.01440; read off the figures in their repository): 720
 million parameters, batches of a million tokens, 48 billion tokens: MARS 2.80, AdamW 2.815, AdEMAMix 2.80. A
