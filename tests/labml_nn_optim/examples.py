@@ -19,7 +19,13 @@ from labml_nn_optim import get_optimizer, optimizer_names
 SHARED = Path(__file__).parents[2].parent / "shared"
 NAMES = optimizer_names()
 # Arguments without which an optimizer would hardly move in the few steps of a test.
-BRISK: dict[str, dict[str, Any]] = {"noam": {"warmup": 2, "d_model": 1}}
+BRISK: dict[str, dict[str, Any]] = {
+    "d_adapt_adam": {"d0": 1.0},
+    "dog": {"reps_rel": 0.1},
+    "dowg": {"reps_rel": 0.1},
+    "noam": {"warmup": 2, "d_model": 1},
+    "prodigy": {"d0": 0.02, "d_coef": 50.0},
+}
 WAYS: dict[str, dict[str, bool]] = {
     "pieces": {},
     "per_tensor": {"per_tensor": True},

@@ -115,8 +115,8 @@ def test_groups_differ_from_one_another(name: str) -> None:
 @pytest.mark.parametrize("name", COMPILED)
 def test_lists_of_tensors_which_a_gpu_runs_give_the_same(name: str) -> None:
     params = make_params()
-    optimizer = make(name, make_params(), lr=0.02, **DECAY, per_tensor=True)
-    expected = train(optimizer, steps=5)
+    expected = train(make(name, make_params(), lr=0.02, **DECAY, per_tensor=True), steps=5)
+    optimizer = make(name, params, lr=0.02, **DECAY)
     states: list[dict[str, Any]] = [{} for _ in params]
     group = optimizer.param_groups[0]
     for param, state in zip(params, states, strict=True):
@@ -129,6 +129,7 @@ def test_lists_of_tensors_which_a_gpu_runs_give_the_same(name: str) -> None:
             for index, param in enumerate(params):
                 param.grad = noisy_gradient(param, step, index)
             members = [Member(*each, numbers) for each in zip(params, states, strict=True)]
+            optimizer.prepare([(group, members)])
             scalars = optimizer.scalars(
                 group | {key: float(states[0][key]) for key in numbers}, step
             )
