@@ -173,6 +173,7 @@ said otherwise.
 - **Decay in the gradient** is part of $g_t$ and of $g_{t-1}$ here. In pytorch_optimizer it reaches $g_{t-1}$ alone
   and works backwards: with $\lambda = 0.1$ and no other gradient a weight of 1 has grown to 1.30 after 100 steps.
   Here it is 0.71.
+- **`cautious=True`** here is `caution=True` in timm, to $4 \cdot 10^{-15}$ where the first gradient is cut.
 - **The last gradient is copied**, here and in timm. The authors' code keeps a reference. With
   `zero_grad(set_to_none=False)` that is the new gradient: $c_t = g_t$ from the second step on.
 

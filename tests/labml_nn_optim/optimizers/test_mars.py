@@ -144,6 +144,12 @@ def test_timm_starts_with_the_plain_gradient() -> None:
     assert largest_difference(run(MARS, large), theirs(large)) < 1e-13
 
 
+def test_cautious_is_what_timm_calls_caution() -> None:
+    large = [(70, 80), (30, 3, 3, 3)]
+    theirs = run(timm.optim.Mars, large, optimize_1d=True, betas=(0.95, 0.99), caution=True)
+    assert largest_difference(run(MARS, large, cautious=True), theirs) < 1e-13
+
+
 def test_timm_has_another_default_for_beta1() -> None:
     theirs = run(timm.optim.Mars, optimize_1d=True)
     assert largest_difference(run(MARS), theirs) == pytest.approx(0.022, abs=1e-3)
