@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.adam import Adam as Adam
     from labml_nn_optim.optimizers.adam_fp16 import AdamFP16 as AdamFP16
     from labml_nn_optim.optimizers.adam_fp16 import GradScalerFP16 as GradScalerFP16
+    from labml_nn_optim.optimizers.adam_mini import AdamMini as AdamMini
     from labml_nn_optim.optimizers.adam_warmup import AdamWarmup as AdamWarmup
     from labml_nn_optim.optimizers.adam_warmup_cosine_decay import (
         AdamWarmupCosineDecay as AdamWarmupCosineDecay,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     )
     from labml_nn_optim.optimizers.schedule_free_sgd import ScheduleFreeSGD as ScheduleFreeSGD
     from labml_nn_optim.optimizers.sgd import SGD as SGD
+    from labml_nn_optim.optimizers.shampoo import Shampoo as Shampoo
     from labml_nn_optim.optimizers.signum import Signum as Signum
     from labml_nn_optim.optimizers.soap import SOAP as SOAP
     from labml_nn_optim.optimizers.sophia import Sophia as Sophia
@@ -89,6 +91,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamFP16",
+    "AdamMini",
     "AdamW",
     "AdamWarmup",
     "AdamWarmupCosineDecay",
@@ -119,6 +122,7 @@ __all__ = [
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Shampoo",
     "Signum",
     "Sophia",
     "StableAdamW",

@@ -9,7 +9,7 @@ paper:
   arxiv: "2409.11321"
   venue: ICLR
 chapter: "7.4"
-needs: [stacks, optimizers/adamw]
+needs: [optimizers/shampoo, optimizers/adamw]
 symbols:
   \theta: param
   g: grad
@@ -32,37 +32,10 @@ from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import GenericAdaptiveOptimizer, RunOptions
 from labml_nn_optim.checks import require_count, require_number
+from labml_nn_optim.optimizers.shampoo import gram_along, multiply_along, preconditioned_dims
 from labml_nn_optim.weight_decay import WeightDecay
 
-__all__ = ["SOAP", "gram_along", "multiply_along"]
-
-
-def _around(stack: Tensor, dim: int) -> Tensor:
-    """See dimension `dim` of every tensor of `stack` as one of three: shape (k, before, n, after)."""
-    shape = stack.shape
-    before, after = math.prod(shape[1 : dim + 1]), math.prod(shape[dim + 2 :])
-    return stack.reshape(shape[0], before, shape[dim + 1], after)
-
-
-def multiply_along(stack: Tensor, matrices: Tensor, dim: int) -> Tensor:
-    r"""Multiply dimension `dim` of every tensor of `stack` by $M^T$, for `matrices` of shape (k, n, n).
-
-    For matrices $X$, dimension 0 gives $M^T X$ and dimension 1 gives $X M$.
-    """
-    found = _around(stack, dim)
-    if found.size(-1) == 1:
-        return (found.squeeze(-1) @ matrices).view_as(stack)
-    return (matrices.mT[:, None] @ found).view_as(stack)
-
-
-def gram_along(stack: Tensor, dim: int) -> Tensor:
-    r"""Return the products of all slices along dimension `dim`, shape (k, n, n); for matrices $X X^T$ or $X^T X$."""
-    found = _around(stack, dim)
-    if found.size(1) == 1:
-        rows = found.squeeze(1)
-        return rows @ rows.mT
-    rows = found.transpose(1, 2).flatten(2)
-    return rows @ rows.mT
+__all__ = ["SOAP"]
 
 
 class SOAP(GenericAdaptiveOptimizer):
@@ -123,12 +96,12 @@ class SOAP(GenericAdaptiveOptimizer):
         r"""Start averages and matrices at zero; each basis is found in the first step."""
         state["exp_avg"] = torch.zeros_like(param)
         state["exp_avg_sq"] = torch.zeros_like(param)
-        if param.dim() < 2 or param.is_complex() or not param.numel():
+        if param.dim() < 2:
             return
-        for dim, size in enumerate(param.shape):
-            if size <= group["max_precond_dim"]:
-                state[f"gram_{dim}"] = param.new_zeros(size, size)
-                state[f"basis_{dim}"] = param.new_zeros(size, size)
+        for dim in preconditioned_dims(param, group["max_precond_dim"]):
+            size = param.shape[dim]
+            state[f"gram_{dim}"] = param.new_zeros(size, size)
+            state[f"basis_{dim}"] = param.new_zeros(size, size)
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
         r"""Compute Adam's corrections, which count from the second step, and what the step has to do."""

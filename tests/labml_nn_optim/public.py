@@ -130,6 +130,34 @@ class SOAPInFloat64(pytorch_optimizer.SOAP):
             return super().step(closure)
 
 
+class AdamMiniInFloat64(Optimizer):
+    """pytorch_optimizer's AdamMini with one block a row, with all of it in the parameters' data type."""
+
+    def __init__(self, params: Any, **arguments: Any) -> None:
+        super().__init__(params, {})
+        self.parts = [self.part(p, **arguments) for p in self.param_groups[0]["params"]]
+
+    @staticmethod
+    def part(param: Parameter, **arguments: Any) -> Optimizer:
+        # It takes a model, and divides what bears the name of a query into blocks of n * n / n.
+        is_matrix = param.dim() > 1
+        row = param[0].numel() if is_matrix else 1
+        model = torch.nn.Module()
+        model.wq = torch.nn.Module()
+        model.wq.register_parameter("weight" if is_matrix else "rest", param)
+        return pytorch_optimizer.AdamMini(model, num_embeds=row, num_heads=row, **arguments)
+
+    def step(self, closure: Any = None) -> Any:
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            with mock.patch.object(torch, "float32", torch.float64):
+                for part in self.parts:
+                    part.step()
+        finally:
+            torch.set_default_dtype(before)
+
+
 class MuonInFloat64(Optimizer):
     """torch's Muon on matrices and its AdamW on the rest, with all of it in the parameters' data type."""
 
@@ -227,6 +255,12 @@ PUBLIC: dict[str, Public] = {
     "adagrad": torchs(torch.optim.Adagrad),
     "adam": torchs(torch.optim.Adam),
     "adam_fp16": torchs(torch.optim.Adam),
+    "adam_mini": Public(
+        AdamMiniInFloat64,
+        decoupled={"weight_decay": STRENGTH},
+        on_complex=False,
+        because="pytorch_optimizer has no decay in the gradient",
+    ),
     "adam_warmup": scheduled(lambda t: min(1.0, t / 40), ours={"warmup": 40}),
     "adam_warmup_cosine_decay": scheduled(
         lambda t: (
@@ -348,6 +382,16 @@ PUBLIC: dict[str, Public] = {
         on_complex=True,
     ),
     "sgd": torchs(torch.optim.SGD, options={"momentum": 0.9}, ours={"momentum": 0.9}),
+    "shampoo": pytorch_optimizers(
+        pytorch_optimizer.Shampoo,
+        ours={
+            "betas": (0.0, 0.0),
+            "eps": 1e-6,
+            "accumulate": True,
+            "grafting": "none",
+            "precondition_frequency": 1,
+        },
+    ),
     "signum": pytorch_optimizers(pytorch_optimizer.SignSGD),
     "soap": pytorch_optimizers(
         SOAPInFloat64,

@@ -34,6 +34,7 @@ WITHOUT_TRAJECTORY = {
     "muon",
     "noam",
     "schedule_free_sgd",
+    "shampoo",
     "sophia",
 }
 # The author of SOAP keeps its matrices in float32, so that their eigenvectors have seven digits.
