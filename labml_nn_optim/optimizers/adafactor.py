@@ -127,9 +127,10 @@ class Adafactor(GenericAdaptiveOptimizer):
 def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: float) -> Tensor:
     square = grad.square()
     if "variance" in state:
-        state["variance"].lerp_(square, weight)
-        return state["variance"]
-    rows, columns = state["row_var"], state["col_var"]
+        variance: Tensor = state["variance"]
+        return variance.lerp_(square, weight)
+    rows: Tensor = state["row_var"]
+    columns: Tensor = state["col_var"]
     rows.lerp_(square.mean(dim=-1, keepdim=True), weight)
     columns.lerp_(square.mean(dim=-2, keepdim=True), weight)
     # $V_{ij} = R_i C_j / \operatorname{mean}(R)$

@@ -38,13 +38,13 @@ class Wrapper(Optimizer):
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be a torch.optim.Optimizer, got {optimizer!r}")
-        inside: Any = optimizer
+        inside: Optimizer = optimizer
         while isinstance(inside, Wrapper):
             if type(inside) is type(self):
                 name = type(self).__name__
                 raise TypeError(f"optimizer must not be in a {name} already, got a {name}")
             inside = inside.optimizer
-        self.optimizer = optimizer
+        self.optimizer: Optimizer = optimizer
         # `Optimizer.__init__` would make groups. What else it sets up, it sets up for a copy, too.
         self.__setstate__({})
 
@@ -87,8 +87,7 @@ class Wrapper(Optimizer):
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one step of the optimizer inside."""
-        loss: float | None = self.optimizer.step(closure)  # type: ignore[arg-type]
-        return loss
+        return self.optimizer.step(closure)
 
     # ## Checkpoints
     def state_dict(self) -> dict[str, Any]:
