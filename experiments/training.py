@@ -48,6 +48,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 from torch.nn.utils import get_total_norm
 
 from experiments import processes
@@ -63,6 +65,8 @@ MOST_POINTS = 300
 MOST_CHECKS = 100
 CHECKS_PER_EPOCH = 8
 SUBSET_SAMPLES = 1000
+# Enough for means and variances of which the third digit stands.
+STATISTICS_SAMPLES = 5000
 
 # So many steps use the same estimate of the curvature, as in the paper of Sophia.
 STEPS_PER_ESTIMATE = 10
@@ -152,7 +156,8 @@ def train(
             optimizer.step()
         advance(schedulers)
         if plan.checks(step):
-            check(model, data, history, step, regime, whole=plan.evaluates(step))
+            with at_its_average(model, optimizer, data, regime):
+                check(model, data, history, step, regime, whole=plan.evaluates(step))
         history.step = step
         yield step
 
@@ -335,6 +340,49 @@ def estimate_curvature(
     loss.backward()
     add_over_processes(model, loss)
     optimizer.update_hessian(samples)
+
+
+@runtime_checkable
+class HasModes(Protocol):
+    """An optimizer that trains with other weights than those that it is looking for."""
+
+    def train(self) -> None:
+        """Put the weights into the parameters at which gradients are wanted."""
+
+    def eval(self) -> None:
+        """Put the weights into the parameters that are to be used."""
+
+
+@contextlib.contextmanager
+def at_its_average(
+    model: nn.Module, optimizer: torch.optim.Optimizer, data: Data, regime: Regime
+) -> Iterator[None]:
+    """## Weights for training, weights for use
+
+    A [schedule-free](../labml_nn_optim/schedule_free.py) optimizer computes gradients at one point and
+    looks for another, an average. The test images are for the average, so it is put into the model for as
+    long as they are looked at.
+
+    Batch normalization has measured means and variances at the first point. For the average they are
+    measured again, on a few thousand training images, and the ones for training come back afterwards.
+    For any other optimizer all this does nothing.
+    """
+    if not isinstance(optimizer, HasModes):
+        yield
+        return
+    optimizer.eval()
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    measured = [buffer for layer in layers for buffer in layer.buffers()]
+    held = [buffer.clone() for buffer in measured]
+    if layers:
+        some = data.train_images[:: max(1, len(data.train_images) // STATISTICS_SAMPLES)]
+        views = (regime.see(images, AS_IT_IS) for images in some.split(EVALUATION_BATCH))
+        with regime.precision(some.device):
+            update_bn(views, model)
+    yield
+    optimizer.train()
+    for buffer, before in zip(measured, held, strict=True):
+        buffer.copy_(before)
 
 
 @torch.inference_mode()

@@ -12,10 +12,12 @@ from experiments.schedules import make_schedulers
 from experiments.training import (
     MOST_CHECKS,
     MOST_POINTS,
+    PLAIN,
     POINTS_PER_EPOCH,
     History,
     Plan,
     UsesCurvature,
+    at_its_average,
     batches,
     estimate_curvature,
     evaluate,
@@ -331,3 +333,40 @@ def test_a_diverged_loss_is_written_as_it_is(small_data):
     for _ in train(model, optimizer, [], small_data, make_plan(), history):
         pass
     assert not math.isfinite(history.curves["train"].columns["loss"][-1])
+
+
+def normalized_network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+
+
+def a_few_steps(optimizer_name, model, data):
+    optimizer = get_optimizer(optimizer_name)(model.parameters(), lr=0.05)
+    plan = make_plan(samples=len(data.train_labels), epochs=1.0)
+    for _ in train(model, optimizer, [], data, plan, History(CPU)):
+        pass
+    return optimizer
+
+
+def test_a_schedule_free_optimizer_is_looked_at_with_its_average_and_goes_on_without(small_data):
+    model = normalized_network()
+    optimizer = a_few_steps("schedule_free_adamw", model, small_data)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with at_its_average(model, optimizer, small_data, PLAIN):
+        assert not any(group["train_mode"] for group in optimizer.param_groups)
+        assert not torch.allclose(model[1].weight, before["1.weight"])
+        seen = model[1](small_data.train_images.flatten(1)).detach()
+        torch.testing.assert_close(model[2].running_mean, seen.mean(dim=0), rtol=0.1, atol=0.1)
+        assert not torch.allclose(model[2].running_mean, before["2.running_mean"])
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=1e-5, atol=1e-6)
+    assert model.training
+    assert all(group["train_mode"] for group in optimizer.param_groups)
+
+
+def test_any_other_optimizer_is_looked_at_as_it_is(small_data):
+    model = normalized_network()
+    optimizer = a_few_steps("adamw", model, small_data)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with at_its_average(model, optimizer, small_data, PLAIN):
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
