@@ -49,8 +49,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import update_bn
 from torch.nn.utils import get_total_norm
+from torch.optim.swa_utils import update_bn
 
 from experiments import processes
 from experiments.augmentation import AS_IT_IS, Augmentation, View, look
