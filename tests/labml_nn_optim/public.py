@@ -131,28 +131,30 @@ class SOAPInFloat64(pytorch_optimizer.SOAP):
 
 
 class AdamMiniInFloat64(Optimizer):
-    """pytorch_optimizer's AdamMini with one block a row, with all of it in the parameters' data type."""
+    """pytorch_optimizer's AdamMini with a block for each row, with all of it in float64."""
 
     def __init__(self, params: Any, **arguments: Any) -> None:
         super().__init__(params, {})
-        self.parts = [self.part(p, **arguments) for p in self.param_groups[0]["params"]]
+        self.params = self.param_groups[0]["params"]
+        # It takes matrices alone: the two share their memory.
+        self.twins = [Parameter(p.detach().flatten(1) if p.dim() > 2 else p) for p in self.params]
+        self.parts = [self.part(twin, **arguments) for twin in self.twins]
 
     @staticmethod
     def part(param: Parameter, **arguments: Any) -> Optimizer:
-        # It takes a model, and divides what bears the name of a query into blocks of n * n / n.
-        is_matrix = param.dim() > 1
-        row = param[0].numel() if is_matrix else 1
+        # It takes a model. With n features and n heads, that which is called wq has blocks of n weights.
+        size = param.size(1) if param.dim() == 2 else 1
         model = torch.nn.Module()
-        model.wq = torch.nn.Module()
-        model.wq.register_parameter("weight" if is_matrix else "rest", param)
-        return pytorch_optimizer.AdamMini(model, num_embeds=row, num_heads=row, **arguments)
+        model.wq = torch.nn.ParameterDict({"weight" if param.dim() == 2 else "rest": param})
+        return pytorch_optimizer.AdamMini(model, num_embeds=size, num_heads=size, **arguments)
 
     def step(self, closure: Any = None) -> Any:
         before = torch.get_default_dtype()
         torch.set_default_dtype(torch.float64)
         try:
             with mock.patch.object(torch, "float32", torch.float64):
-                for part in self.parts:
+                for param, twin, part in zip(self.params, self.twins, self.parts, strict=True):
+                    twin.grad = param.grad.reshape(twin.shape)
                     part.step()
         finally:
             torch.set_default_dtype(before)

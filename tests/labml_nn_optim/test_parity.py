@@ -26,6 +26,7 @@ from tests.labml_nn_optim.public import PUBLIC
 # with an independent program.
 WITHOUT_TRAJECTORY = {
     "adam_fp16",
+    "adam_mini",
     "adam_warmup",
     "adam_warmup_cosine_decay",
     "asgd",
