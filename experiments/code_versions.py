@@ -32,7 +32,13 @@ from labml_nn_optim import get_optimizer
 ROOT = Path(__file__).parents[1]
 """The folder that the source files lie below."""
 
-OPTIMIZER_FOLDER = "labml_nn_optim/optimizers"
+LIBRARY = "labml_nn_optim"
+OPTIMIZER_FOLDER = f"{LIBRARY}/optimizers"
+# How a rule is run and what all of them share. The other modules beside these are parts of rules.
+RUNNING = (
+    "__init__ base caution checks compiled configs named_state pieces plan registry sharded stacks "
+    "weight_decay"
+)
 SCHEDULE_FOLDER = "labml_nn_optim/schedules"
 SCHEDULE_BASE = Path(SCHEDULE_FOLDER) / "base.py"
 
@@ -123,7 +129,9 @@ def code_versions(
 
 def _optimizer(configuration: Configuration) -> Part:
     start = _place_of(get_optimizer(configuration.optimizer))
-    return Part(f"optimizer {configuration.optimizer}", (start,), _files(OPTIMIZER_FOLDER))
+    shared = {Path(LIBRARY) / f"{name}.py" for name in RUNNING.split()}
+    files = _files(OPTIMIZER_FOLDER) | (_files(LIBRARY) - shared)
+    return Part(f"optimizer {configuration.optimizer}", (start,), files)
 
 
 def _schedule(configuration: Configuration) -> Part:

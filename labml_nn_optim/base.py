@@ -469,6 +469,8 @@ class GenericAdaptiveOptimizer(Optimizer):
     ) -> None:
         for group in groups:
             self._check_decay(group)
+            if self.beta_count and "betas" in group:
+                require_fractions("betas", group["betas"], self.beta_count)
         owned = [(self._kind_of(group), param) for group in groups for param in group["params"]]
         for place, (kind, param) in enumerate(owned):
             state = states.get(param)

@@ -78,6 +78,7 @@ def test_prose_layout_and_what_is_not_in_use_are_no_part_of_the_code(root, file,
             "beta_count: ClassVar[int] = 2",
             "beta_count: ClassVar[int] = 1",
         ),
+        ("labml_nn_optim/stacks.py", "ON_CPU = 131_072", "ON_CPU = 65_536"),
         ("labml_nn_optim/schedules/base.py", "end_value: float = 1e-6", "end_value: float = 1e-5"),
         ("labml_nn_optim/weight_decay.py", "def amount(", "def quantity("),
         ("experiments/training.py", "def train(", "def learn("),
@@ -99,6 +100,13 @@ def test_a_constant_of_a_rule_changes_the_optimizers_that_are_made_from_it_and_n
 def test_a_rule_that_is_called_and_not_inherited_from_counts_too(root):
     edit(root, "labml_nn_optim/optimizers/radam.py", "2 / (1 - beta2) - 1", "2 / (1 - beta2) - 2")
     assert changed(root, optimizer="ada_belief") == {"optimizer"}
+
+
+def test_what_a_rule_uses_from_beside_the_optimizers_counts(root):
+    edit(root, "labml_nn_optim/orthogonal.py", "= (3.4445,", "= (3.4,")
+    touched = {name for name in optimizer_names() if changed(root, optimizer=name)}
+    assert "muon" in touched
+    assert touched.isdisjoint({"adam", "sgd", "soap", "stable_adamw"})
 
 
 def test_a_constant_that_a_rule_uses_counts(root):

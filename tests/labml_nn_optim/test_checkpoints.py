@@ -136,3 +136,13 @@ def test_float32_state_of_half_precision_parameters_survives(name: str, dtype: t
     assert (
         largest_difference(train(resumed, steps=3, first=4), train(straight, steps=3, first=4)) == 0
     )
+
+
+def test_a_checkpoint_with_another_number_of_betas_is_refused_before_anything_is_taken_over() -> (
+    None
+):
+    saved = make("adamw", make_params()).state_dict()
+    optimizer = make("adan", make_params(), lr=0.5)
+    with pytest.raises(TypeError, match=r"betas must be 3 numbers in \[0, 1\), got \(0.9, 0.999\)"):
+        optimizer.load_state_dict(saved)
+    assert optimizer.param_groups[0]["lr"] == 0.5
