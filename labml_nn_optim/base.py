@@ -549,8 +549,8 @@ def as_number(value: Any) -> Any:
 #   [names](named_state.py).
 # - **Hyper-parameters live in `param_groups`.** Set `optimizer.param_groups[0]["lr"]`; an attribute
 #   `optimizer.lr` would change nothing. A value set that way is not checked.
-# - **A number for `weight_decay` is decoupled**, for every optimizer. In `torch.optim.Adam` it is not:
-#   see [Weight decay](weight_decay.py).
+# - **A number for `weight_decay` is decoupled**, for every optimizer but those of [Trust ratios](trust.py). In
+#   `torch.optim.Adam` it is not: see [Weight decay](weight_decay.py).
 #
 # ## Exercises
 #

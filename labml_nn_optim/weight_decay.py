@@ -345,7 +345,7 @@ class DecayInRule:
 # ## Traps
 #
 # - **The name of the optimizer says little.** `torch.optim.Adam(weight_decay=...)` is coupled, `AdamW`
-#   decoupled. Here a number is decoupled for every optimizer; say
+#   decoupled. Here a number is decoupled for every optimizer but those of [Trust ratios](trust.py); say
 #   `WeightDecay(0.01, weight_decouple=False)` for decay in the gradient.
 # - **The order.** Decoupled decay comes before the step, as in torch, but for kinds with `after_step`. A
 #   parameter whose `grad` is `None` is not decayed.
