@@ -26,7 +26,7 @@ verified_against:
   difference: 3e-16 over 100 noisy steps in float64
 ---
 
-# Adam moves a small matrix fifty times as far as a scale
+# Adam moves one tensor by 0.1 % and another by 5.6 %
 
 [Adam](adam.py) moves every element by about $\alpha$, however large the element is. A block of a transformer of
 width 256, as torch initializes it, makes its first step with $\alpha = 0.001$:
@@ -87,9 +87,10 @@ paper.
 ## Decay under a ratio
 
 The decay is a term of $u$, so $r$ scales it too: per step, $\theta$ loses $\alpha\, r\, \lambda$ of itself, not
-$\alpha\lambda$. For a linear layer with weights of 0.02 and $u$ of size 1, $r = 0.02$. AdamW's habit of
-$\lambda = 0.01$ is a fiftieth of itself here. [Trust ratios](../trust.py) works out where that lets the length of a
-weight come to rest.
+$\alpha\lambda$. For a linear layer with weights of 0.02 and $u$ of size 1, $r = 0.02$. At the same $\alpha$ that is a
+fiftieth of AdamW's decay. At the same length of steps LAMB's $\alpha$ is fifty times AdamW's, and the decay is the
+same, for this layer. A scale of size 1 has $r = 1$, and decays fifty times as fast.
+[Trust ratios](../trust.py) works out where that lets the length of a weight come to rest.
 
 ## 76 minutes, and who else can do it
 
@@ -97,9 +98,9 @@ You et al. trained BERT-Large with batches of up to 32 868 in 8599 steps and 76 
 days had been usual, without loss of quality. LARS, they write, does poorly on models with attention.
 
 The hardware explains the minutes. LAMB's part in it was that such batches worked at all, and that is in dispute.
-Nado et al. (2021, arXiv 2102.06356) took the same task with batches of 32k and an Adam whose rate, decay and
-schedule were tuned: F1 of 91.58 on SQuAD 1.1, which they count as matching or exceeding LAMB. Their point is that
-nobody had compared the two with equal care before.
+Nado et al. (2021, arXiv 2102.06356) took the same task with batches of 32k and an Adam whose hyper-parameters and
+regularization were tuned: F1 of 91.58 on SQuAD 1.1, which they count as matching or exceeding LAMB. Their point is
+that nobody had compared the two with equal care before.
 
 We can look at a small thing only. [The plain network of LARS's chapter](lars.py), batches of 479, 120 steps, linear
 warm-up and decline; test accuracy in per cent for three seeds:

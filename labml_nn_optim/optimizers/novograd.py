@@ -113,8 +113,8 @@ without a schedule. With $\lambda = 0.1$ the angle settles at 0.032.
 ## What others measured
 
 Ginsburg et al. report results on a par with or better than tuned SGD, Adam and AdamW, in image classification,
-speech recognition, translation and language modeling, and half the memory of Adam. It was NVIDIA's choice for speech
-models (Jasper). We know of no independent comparison at equal tuning.
+speech recognition, translation and language modeling, and half the memory of Adam. NVIDIA's
+code for the speech model Jasper uses it. We know of no independent comparison at equal tuning.
 
 On [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, NovoGrad's best row is 92.5, 87.2,
 90.0 % ($\alpha = 0.03$). AdamW has 95.8, 96.4, 96.4, SGD 88.3, 87.8, 87.8. With batch normalization the three are
@@ -225,7 +225,7 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # - **$\alpha$ does not carry over from Adam.** 0.001 moves an element of a million by $3 \cdot 10^{-6}$.
 # - **A width has its own $\alpha$.** Twice as wide a layer makes shorter steps, relative to its weights.
 # - **`eps` is compared with the norm of a whole tensor**, not with an element. It hardly ever matters.
-# - **The memory of PyTorch.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's shape, for
+# - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's shape, for
 #   sharding or for surgery on a checkpoint, has to be told.
 # - **It runs on whole tensors**: neither `compile` nor `flat`. Small tensors of one shape are
 #   [stacked](../stacks.py).
