@@ -133,15 +133,15 @@ def decay_update(
 
 # ## Traps
 #
-# - **A tensor of zeros.** Its ratio is 1, so its first step is the whole $\alpha u$, and for LARS that is $1/\eta =
-#   1000$ times the usual one for a norm of 1. From there on the ratio is what it should be. Scales that start at 0,
-#   or a last layer, need a warm-up or a group without a ratio.
+# - **A tensor of zeros.** Its ratio is 1, so its first step is the whole $\alpha u$, and for LARS that is
+#   $1/\eta = 1000$ times the usual one for a norm of 1. From there on the ratio is what it should be. Scales that
+#   start at 0, or a last layer, need a warm-up or a group without a ratio.
 # - **What is one tensor.** Three matrices stored as one have one norm. Cut them, and each has its own step.
 # - **$\lambda = 0$ switches the ratio off** in LARS and LAMB, by convention: biases and scales are in a group
 #   without decay, and are not to be scaled. So a schedule that takes $\lambda$ to 0 changes the optimizer.
 #   `always_adapt=True` keeps the ratio.
-# - **A sharded tensor** has a part of its norm in each process. The rules refuse it: [Sharded
-#   parameters](sharded.py).
+# - **A sharded tensor** has a part of its norm in each process. The rules refuse it, see
+#   [Sharded parameters](sharded.py).
 #
 # ## Exercises
 #
@@ -175,6 +175,7 @@ def decay_update(
 # **2.** Without momentum and decay, by what factor has LARS lengthened such a weight after $t$ steps?
 #
 # ::: solution
-# Each step is orthogonal and has the length $\alpha\eta \lVert\theta\rVert$, so the factor is $(1 + \alpha^2
-# \eta^2)^{t/2}$. For $\alpha\eta = 0.01$ and 6000 steps that is $e^{0.3} = 1.35$, the 1.4 of the table.
+# Each step is orthogonal and has the length $\alpha\eta \lVert\theta\rVert$, so the factor is
+# $(1 + \alpha^2 \eta^2)^{t/2}$. For $\alpha\eta = 0.01$ and 6000 steps that is $e^{0.3} = 1.35$, the 1.4 of the
+# table.
 # :::
