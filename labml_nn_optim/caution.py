@@ -112,7 +112,7 @@ drift and spread would be 0.71 of Adam's.
 For Lion it goes the other way: the same steps cancel more, and it is Lion with 0.7 times the rate.
 
 In a network some gradients agree with momentum for longer, and there the factor is larger.
-[CautiousAdamW](optimizers/cautious_adamw.py) has an experiment in which it is about 1.6. So a comparison at equal
+[CautiousAdamW](optimizers/cautious_adamw.py) has an experiment in which it is 1.4 to 1.8. So a comparison at equal
 $\alpha$ compares two learning rates.
 
 ## Where it rests

@@ -14,9 +14,71 @@ symbols:
   \alpha: lr
   \beta_1, \beta_2: betas
   \varepsilon: eps
+verified_against:
+  implementation: timm.optim.adamw.AdamWLegacy 1.0.31 with caution=True
+  difference: 5e-15 over 100 noisy steps in float64
 ---
 
-# CautiousAdamW
+# Half the loss, at the same learning rate
+
+scikit-learn's digits, a network with two hidden layers of 128, 1200 steps with batches of 32, $\alpha$ falling
+along a cosine. The training loss at the end, the mean of four seeds:
+
+| $\alpha$ | 0.0001 | 0.0003 | 0.001 | 0.003 |
+|---|---:|---:|---:|---:|
+| AdamW | 0.699 | 0.180 | 0.0476 | 0.0067 |
+| CautiousAdamW | 0.420 | 0.126 | 0.0256 | 0.0021 |
+| AdamW with $2 \alpha$ | 0.280 | 0.087 | 0.0155 | 0.0016 |
+
+The second line beats the first with every seed and at every rate. And the third beats the second. By
+interpolation, CautiousAdamW goes like AdamW with 1.4 to 1.8 times the rate.
+
+These rates are lower than is best for the test. With a search over $\alpha$ for each of the two, this is the test
+loss:
+
+| $\alpha$ | 0.0003 | 0.001 | 0.003 | 0.01 |
+|---|---:|---:|---:|---:|
+| AdamW | 0.199 | 0.100 | **0.082** | 0.093 |
+| CautiousAdamW | 0.153 | 0.086 | **0.083** | 0.173 |
+
+At the best rate of each there is nothing between them: the four seeds go from 0.065 to 0.097. Of the test images
+2.2 and 2.0 % are read wrongly. It is one small network. But whoever compares two optimizers at one $\alpha$ that was
+chosen for neither gets the first table.
+
+## The update rule
+
+[AdamW](adamw.py)'s update, masked and divided by the share that is left, after AdamW's decay:
+
+$$
+\begin{aligned}
+\theta_t' &= (1 - \alpha\lambda)\, \theta_{t-1} \\
+u_t &= \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}, \qquad \phi_t = \mathbb 1[u_t\, g_t > 0] \\
+\theta_t &= \theta_t' - \alpha\, \frac{u_t\, \phi_t}{\max(\operatorname{mean} \phi_t,\, 10^{-3})}
+\end{aligned}
+$$
+
+It is what `AdamW(params, cautious=True)` does, and the class is a name for it. [Cautious updates](../caution.py)
+has the reasons, the proof, what noise does to it and what comparisons found.
+
+## What it does to AdamW's numbers
+
+For $\beta_1 = 0.9$ and Gaussian noise, 64.4 % of the weights move in a step, and
+
+| | AdamW | CautiousAdamW |
+|---|---:|---:|
+| length of a step, in $\alpha$ | 0.229 | 0.312 |
+| mean step for gradients with a mean of 0.05 | 0.050 | 0.055 |
+| size of a weight at rest, $\alpha = 0.01$, $\lambda = 0.1$ | 0.221 | 0.244 |
+
+The last line is [AdamW](adamw.py)'s $\sqrt{\alpha / 2 \lambda}$ with 1.1 times the noise. To keep it, take
+$1.2\, \lambda$.
+
+## Conventions
+
+- timm calls it `cadamw`. Its defaults are AdamW's, and so are ours.
+- The authors' code has $\varepsilon = 10^{-6}$ and no decay by default.
+- The mask comes before $\alpha$: at $\alpha = 0$ nothing moves, and the share is as ever. Here it is read off the
+  step, and there is nothing to be read at $\alpha = 0$. The weights are the same.
 """
 
 from __future__ import annotations
@@ -69,4 +131,55 @@ class CautiousAdamW(AdamW):
         )
 
 
+# ## Choosing the numbers
+#
+# - `lr`: search from two thirds of AdamW's.
+# - `betas`: $\beta_1$ may be higher than without caution; [Cautious updates](../caution.py) cites runs with 0.98.
+# - `weight_decay`: as in AdamW, times 1.2 to have weights of the same size.
+#
+# Take it where AdamW's loss swings. Leave it in short runs with small batches, where a larger $\alpha$ does the same
+# in half the time for a step, or less.
+#
+# ## Traps
+#
+# - **An embedding** of which few rows are used gets steps of a hundred times $\alpha$: see the traps of
+#   [Cautious updates](../caution.py#traps).
+# - **`cautious=False`** is refused. AdamW is that.
+# - **A checkpoint** of AdamW loads, and the other way round. The moments mean the same.
+# - **No `compile`, no `flat`**, and no sharded parameters.
+#
 # ## Exercises
+#
+# **1.** Check that the class is AdamW with the option, and that a checkpoint goes from one to the other.
+#
+# ::: solution
+# ```python
+# import copy
+# import torch
+# from labml_nn_optim import AdamW, CautiousAdamW
+#
+#
+# def step(optimizer, seed):
+#     (weights,) = optimizer.param_groups[0]["params"]
+#     generator = torch.Generator().manual_seed(seed)
+#     weights.grad = torch.randn(50, generator=generator)
+#     optimizer.step()
+#     return weights.detach().clone()
+#
+#
+# one = AdamW([torch.nn.Parameter(torch.ones(50))], cautious=True)
+# two = CautiousAdamW([torch.nn.Parameter(torch.ones(50))])
+# for seed in range(5):
+#     assert torch.equal(step(one, seed), step(two, seed))
+# plain = AdamW([torch.nn.Parameter(two.param_groups[0]["params"][0].detach().clone())])
+# plain.load_state_dict(copy.deepcopy(two.state_dict()))
+# assert not torch.equal(step(plain, 5), step(two, 5))
+# ```
+# :::
+#
+# **2.** A weight at rest is 1.1 times as large as under AdamW. Why does $1.2\, \lambda$ bring it back?
+#
+# ::: solution
+# Its size is $\kappa \sqrt{\alpha / 2 \lambda}$ with $\kappa = 1.1$, the factor of the spread. It stays if
+# $\lambda$ grows with $\kappa^2 = 1.21$.
+# :::
