@@ -20,7 +20,174 @@ symbols:
   r: r
 ---
 
-# Schedule-free learning
+# A run that can end at any step
+
+The bowl $\frac12 \sum_i h_i \theta_i^2$ has the curvatures 1, 0.1 and 0.01. [SGD](optimizers/sgd.py) starts at 10
+in each direction, with noise of variance 1 on each gradient and $\alpha = 0.3$. How large is the loss if you stop
+after so many steps? (Means of 2000 runs.)
+
+| stop after | constant rate | cosine to step 3000 | cosine to this step | mean of all points | schedule-free |
+|---:|---:|---:|---:|---:|---:|
+| 100 | 0.485 | 0.485 | 0.678 | 0.925 | 0.524 |
+| 300 | 0.318 | 0.314 | 0.269 | 0.323 | 0.298 |
+| 1000 | 0.235 | 0.181 | 0.079 | 0.087 | 0.077 |
+| 3000 | 0.242 | 0.032 | 0.032 | 0.023 | 0.049 |
+
+The constant rate stops getting better: its steps keep up the noise. A cosine ends well in the step that it was made
+for, and a third of the way there it has done little about the noise. The column *cosine to this step* is four runs.
+If you want to know what 1000 steps give, what 3000 give, and perhaps to go on, you train again each time.
+
+The two columns on the right are one run each. An average removes noise as a falling rate does, and it has a
+value in every step. The mean of all points remembers the start, so it comes late. The schedule-free average is
+near the four cosines throughout. It is not the best of them everywhere, and it did not have to know the end.
+
+## Three points
+
+$$
+\begin{aligned}
+y_{t-1} &= (1 - \beta)\, z_{t-1} + \beta\, x_{t-1} \\
+z_t &= z_{t-1} - u_t, \qquad u_t = \alpha\, \nabla f(y_{t-1}) \\
+x_t &= (1 - c_t)\, x_{t-1} + c_t\, z_t, \qquad c_t = \frac{w_t}{w_1 + \dots + w_t}
+\end{aligned}
+$$
+
+- $z$ walks. It takes the steps of the underlying rule, at a constant rate, and it is the noisiest point.
+- $x$ is the average of all $z$. It is the result: evaluate it, and put it to use.
+- $y$ lies between, with $\beta = 0.9$ near $x$. The gradient is taken here, so this is where the parameters are
+  while you train.
+
+All three start at $\theta_0$. [Schedule-free SGD](optimizers/schedule_free_sgd.py) is written above.
+[Schedule-free AdamW](optimizers/schedule_free_adamw.py) divides the gradient by $\sqrt{\hat v}$ in $u_t$.
+
+**Where $c_t$ comes from.** Let $x_t$ be the mean of $z_1, \dots, z_t$ with weights $w_i$, and $S_t$ the sum of these.
+Then $S_t\, x_t = S_{t-1}\, x_{t-1} + w_t z_t$, and dividing by $S_t$ gives the third line. Equal weights make
+$c_t = 1 / t$.
+
+## An average is the end of a linear decay
+
+Put the steps of $z$ into the mean of $T$ points. The gradient of step $i$ is in all points from $z_i$ on:
+
+$$
+x_T = \frac1T \sum_{t=1}^T z_t = \theta_0 - \alpha \sum_{i=1}^T \left( 1 - \frac{i - 1}{T} \right) g_i
+$$
+
+This is where SGD ends if its rate falls in a straight line from $\alpha$ to 0 in $T$ steps, and it holds for
+each $T$ at once. An average is a schedule that is applied afterwards.
+
+One thing is missing. The sum is about given gradients. A run whose rate really falls takes late gradients at a point
+that has come to rest, and the mean above takes them at $z$, which never rests. So it matters where you look.
+
+## Why the gradient is taken in between
+
+With $\beta = 0$ the gradients are taken at the points that are averaged. That is the average of Polyak and Ruppert,
+which [Averages of the weights](../docs_src/averaging.md) derives. With $\beta = 1$ they are taken at the average
+itself, which is called primal averaging. The last two rows are about a loss that is no bowl,
+$e^\theta - \theta$, with the minimum at 0 and the same noise and rate:
+
+| | $\beta = 0$ | $\beta = 0.9$ | $\beta = 1$ |
+|---|---:|---:|---:|
+| bowl, loss after 100 steps | 0.925 | 0.524 | 0.556 |
+| bowl, loss after 3000 steps | 0.023 | 0.049 | 0.156 |
+| $e^\theta - \theta$, mean of $x$ after 3000 steps | $-0.090$ | $-0.009$ | $-0.052$ |
+| the same, loss above the minimum | 0.0041 | 0.0009 | 0.0498 |
+
+With $\beta = 0$ the walk is wide. Where the loss is steeper on one side, its middle is not the minimum, and no
+average repairs that: after 100 steps it is at $-0.087$ already. In a bowl that cannot happen, and there
+$\beta = 0$ wins in the end.
+
+With $\beta = 1$ nothing holds $z$. It walks off with all the noise, to a loss of 563 in the bowl after 3000 steps
+with $\alpha = 1$, and drags $x$ to and fro.
+
+In between $y$ is quiet and $z$ is held. Let $x$ stand still at the minimum, and $h$ be the curvature. Then
+$z_t = (1 - \alpha h (1 - \beta))\, z_{t-1}$ plus noise: $z$ feels a tenth of the curvature. If $\alpha h$ is small,
+its variance is ten times that of SGD with this rate, and that of $y = (1 - \beta)\, z$ is a tenth of it.
+
+**How long the average remembers.** From the first line, $z_{t-1} - x_{t-1} = (y_{t-1} - x_{t-1}) / (1 - \beta)$.
+Put that into the third:
+
+$$
+x_t = x_{t-1} + \frac{c_t}{1 - \beta}\, (y_{t-1} - x_{t-1}) - c_t\, u_t
+$$
+
+Up to a small step, $x$ is an average of the $y$, too. For $\beta = 0.9$ and $c_t = 1 / t$ it takes a share of
+$10 / t$ of the newest one. That gives $y_i$ a weight in proportion to $i^9$, and the last tenth of the run
+$1 - 0.9^{10} = 65\,\%$ of all weight. So the start is forgotten. And $\beta$ can be read: $1 - \beta$ is the part
+of the run that the average looks back on.
+
+**Relatives.** Stochastic weight averaging takes the mean of a tail, and you choose where it begins. An exponential
+moving average (EMA) looks back on a fixed number of steps, and is right for one length of run: on the walk of the
+first column, with a decay of 0.99, it has 8.81, 0.370, 0.081 and 0.083. Neither tells the optimizer anything.
+Here the gradients are taken near the average, and the look-back grows with the run.
+
+## Two points are stored
+
+$x$ can be computed from $y$ and $z$, so it need not be kept. How does $y$ move? Put all into $y_t$:
+
+$$
+\begin{aligned}
+y_t &= (1 - \beta)\, z_t + \beta\, \bigl( (1 - c_t)\, x_{t-1} + c_t z_t \bigr) \\
+&= (1 - \beta + \beta c_t)(z_{t-1} - u_t) + (1 - c_t) \bigl( y_{t-1} - (1 - \beta)\, z_{t-1} \bigr) \\
+&= (1 - c_t)\, y_{t-1} + c_t\, z_{t-1} - \bigl( 1 - \beta\, (1 - c_t) \bigr)\, u_t
+\end{aligned}
+$$
+
+The second line has $\beta x_{t-1} = y_{t-1} - (1 - \beta)\, z_{t-1}$. The parameters hold $y$, the state holds $z$,
+and two lines of code are the whole step. For an evaluation the parameters are exchanged in place:
+
+$$
+x = y + \left( 1 - \tfrac1\beta \right) (z - y), \qquad y = x + (1 - \beta)(z - x)
+$$
+
+so $\beta = 0$ is not allowed. The underlying rule has no momentum of its own, and $z$ takes its place in memory: one
+tensor for SGD, two for AdamW, as before. An EMA beside the optimizer would be one more.
+
+## The weights, and the warm-up
+
+$$
+w_t = t^r \cdot \bigl( \max_{i \le t} \alpha_i \bigr)^2, \qquad
+\alpha_t = \alpha \min\left( 1, \frac{t}{W} \right)
+$$
+
+Points of a warm-up are early and have hardly moved. With $W = 100$ they would be 33 % of an equal average of 300
+points. With the square of the rate they are 14 %. The power 2 is the authors' choice, `weight_lr_power` changes
+it. The maximum means that a rate that falls later does not make points count less.
+
+$r > 0$ makes late points count more, as if the rate fell like $1 - (i / T)^{r + 1}$. In the first table $r = 1$ has
+0.455, 0.249, 0.095 and 0.066: sooner there, and noisier in the end.
+
+A warm-up is still needed. [Schedule-free SGD](optimizers/schedule_free_sgd.py) shows what happens without one.
+
+## Train and evaluate
+
+```python
+for epoch in range(epochs):
+    model.train()
+    optimizer.train()
+    ...                     # steps
+    optimizer.eval()
+    update_bn(batches, model)   # only for a model with BatchNorm
+    model.eval()
+    ...                     # evaluate, save what is to be used
+```
+
+[train](#ScheduleFree.train) and [eval](#ScheduleFree.eval) may be called as often as you like. An optimizer starts in
+train mode. A step in eval mode would take a gradient at $x$ for one at $y$, and is refused.
+
+**BatchNorm.** Its running means and variances are those of the activations at $y$. At $x$ they are others. A
+network of ten hidden layers of 32 units, each with BatchNorm, learns for 400 steps from 4000 points, and is tested on
+as many new ones (the seed is 1, batches of 64):
+
+| test loss | $y$ | $x$ with the statistics of $y$ | $x$ with its own |
+|---|---:|---:|---:|
+| schedule-free SGD, $\alpha = 5$ | 0.158 | 0.165 | 0.131 |
+| schedule-free AdamW, $\alpha = 0.05$ | 0.140 | 0.177 | 0.135 |
+
+With the wrong statistics the average seems to be worse than the point that it was made from.
+`torch.optim.swa_utils.update_bn` computes them anew, in one pass over some batches without gradients (exercise 2).
+
+**Checkpoints.** The mode is an entry of each group, `train_mode`. It is saved, and belongs to the parameters that are
+saved with it. So a checkpoint of either mode goes on with the same numbers: load model and optimizer in any
+order, and call `train()`.
 """
 
 from __future__ import annotations
@@ -187,10 +354,10 @@ class ScheduleFree(GenericAdaptiveOptimizer):
 
 def move(param: Any, z: Any, update: Any, group: Mapping[str, Any]) -> None:
     r"""Move $y$, which is `param`, and $z$ by an update $u$, both in place."""
-    # $y_{t+1} = (1 - c)\, y_t + c\, z_t - (1 - \beta (1 - c))\, u_t$
+    # $y_t = (1 - c_t)\, y_{t-1} + c_t\, z_{t-1} - (1 - \beta (1 - c_t))\, u_t$
     param.lerp_(z, group["share"])
     param.add_(update, alpha=group["follow"])
-    # $z_{t+1} = z_t - u_t$
+    # $z_t = z_{t-1} - u_t$
     z.sub_(update)
 
 
@@ -206,3 +373,109 @@ def add_decay(
         decayed = param.clone()
         weight_decay(decayed, grad, group)
         update.add_(param.sub(decayed))
+
+
+# ## Choosing the numbers
+#
+# - `lr`: the largest that trains well. It stays in force to the end, so look at the loss of $x$, which is not the
+#   loss that you see in training. The authors' advice is one to ten times the rate of AdamW with a schedule, and
+#   ten to fifty times that of SGD.
+# - $\beta$: 0.9. For very long runs the authors raise it to 0.95 or 0.98. It decides more than momentum does: in the
+#   first table 0.8 ends with 0.036, 0.9 with 0.049 and 0.98 with 0.082.
+# - `warmup`: some hundred steps.
+#
+# Take a schedule-free rule where the end is open: data that keep coming, runs that others will continue, a budget
+# that is not yet known. Where $T$ is fixed and a tuned schedule is at hand, it has to prove itself.
+#
+# ## Traps
+#
+# - **No falling schedule on top.** It acts in addition to the one that is in the average. A cosine on top ends with
+#   0.128 after 1000 steps of the first table, the constant rate with 0.077. At a rate of 0 the parameters go on
+#   moving, since $x$ goes on towards $z$.
+# - **Do not compare in the middle.** A run with a cosine looks bad until its last third. Wen et al. (2025, arXiv
+#   2509.02046) found rankings of optimizers that turn round while rates fall. Compare where the other one ends.
+# - **$\beta$ is no number for a schedule.** $x$ is recovered with the $\beta$ of now, from a $y$ that was made with
+#   those of all steps before. A change from 0.9 to 0.98 in the middle of 100 steps puts $x$ off by 10 % of its
+#   length.
+# - **A change of mode rounds.** In float64 the way to $x$ and back is good to $10^{-15}$. In bfloat16 3 % of the
+#   elements come back as a neighbouring number. If you evaluate after every step, do it on a copy.
+# - **Weights in half precision.** $z$ is float32, but $y$ is rounded in each step, and $x$ inherits what was lost.
+#   With a constant gradient and $\alpha = 0.0025$, 1000 steps of schedule-free AdamW from 1 bring $x$ to $-0.25$ in
+#   float32 and to $-0.03$ in bfloat16. Keep such weights in float32, and compute in half precision with `autocast`.
+# - **Clipping** needs nothing new: the norm is that of the gradient at $y$. An EMA of $y$
+#   was late on our bowls at first, and no better than $x$ in the end.
+# - **A decay that acts after the update, and cautious updates,** would move $y$ without $z$. Both are refused.
+# - **Inside a [CompositeOptimizer](param_groups/composite.py)** call `train` and `eval` of the part.
+#
+# ## Exercises
+#
+# **1.** Which schedule is in the average if $w_t = t$? Check it with gradients that are given.
+#
+# ::: solution
+# The gradient of step $i$ is in $z_i, \dots, z_T$, which have the share
+# $\sum_{t=i}^T t \,/ \sum_{t=1}^T t = 1 - \frac{i (i - 1)}{T (T + 1)}$ of all weights. The rate falls along a
+# parabola, slowly at first.
+#
+# ```python
+# import torch
+# from labml_nn_optim import ScheduleFreeSGD
+#
+# gradients = torch.randn(50, dtype=torch.float64).tolist()
+# theta = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+# optimizer = ScheduleFreeSGD([theta], lr=0.1, r=1.0)
+# expected = 0.0
+# for i, gradient in enumerate(gradients, start=1):
+#     theta.grad = torch.full_like(theta, gradient)
+#     optimizer.step()
+#     expected -= 0.1 * (1 - i * (i - 1) / (50 * 51)) * gradient
+# optimizer.eval()
+# assert abs(theta.item() - expected) < 1e-12
+# ```
+# :::
+#
+# **2.** Train a network with BatchNorm, and show that its running means are not those at $x$ before `update_bn`,
+# and are afterwards.
+#
+# ::: solution
+# ```python
+# import torch
+# from torch import nn
+# from torch.optim.swa_utils import update_bn
+# from labml_nn_optim import ScheduleFreeAdamW
+#
+# torch.manual_seed(0)
+# inputs = torch.randn(256, 8)
+# targets = inputs[:, :1].sign()
+# model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 1))
+# optimizer = ScheduleFreeAdamW(model.parameters(), lr=0.2, warmup=10)
+# for step in range(100):
+#     batch = slice(64 * (step % 4), 64 * (step % 4) + 64)
+#     optimizer.zero_grad()
+#     nn.functional.mse_loss(model(inputs[batch]), targets[batch]).backward()
+#     optimizer.step()
+#
+# optimizer.eval()
+# with torch.no_grad():
+#     means = model[0](inputs).mean(0)
+# norm = model[1]
+# assert (norm.running_mean - means).abs().max() > 1e-2
+# update_bn(inputs.split(64), model)
+# assert (norm.running_mean - means).abs().max() < 1e-5
+# model.eval()
+# assert nn.functional.mse_loss(model(inputs), targets) < 0.1
+#
+# model.train()
+# optimizer.train()
+# optimizer.zero_grad()
+# nn.functional.mse_loss(model(inputs), targets).backward()
+# optimizer.step()
+# ```
+# :::
+#
+# **3.** You have trained for 1000 steps and the loss of $x$ still falls. What do you have to change to train for
+# 3000?
+#
+# ::: solution
+# Nothing: call `train()` and go on. The look-back of the average grows by itself, from about 100 to about 300
+# steps. A cosine to step 1000 is at a rate of 0 by then.
+# :::

@@ -21,7 +21,78 @@ verified_against:
   difference: 1e-15 over 100 noisy steps in float64
 ---
 
-# Schedule-free SGD
+# Ten times the rate
+
+Take one direction of a bowl, with the curvature $h = 1$, and start at 10. There is no noise. Gradient descent
+diverges for $\alpha > 2$, and the [heavy ball](sgd.py) with $\mu = 0.9$ for $\alpha > 3.8$.
+[Schedule-free](../schedule_free.py) SGD with $\beta = 0.9$ does so for $\alpha > 20$. Below that $x$ arrives: after
+1000 steps it is within $10^{-10}$ of the minimum for each $\alpha$ in this table. But look at the way there. How
+far away is $y$, the point where the gradients are taken, at its worst?
+
+| $\alpha$ | no warm-up | warm-up of 10 steps | 30 steps | 100 steps |
+|---:|---:|---:|---:|---:|
+| 5 | 70 | 10 | 10 | 10 |
+| 10 | 2270 | 10 | 10 | 10 |
+| 15 | 854 000 | 971 000 | 10 | 10 |
+| 19 | $10^{12}$ | $10^{13}$ | 542 | 10 |
+
+A network would not survive the first column. In the first steps $x$, $y$ and $z$ are nearly one point, and the rule
+is gradient descent, whose limit is 2. The large limit holds when $x$ has become heavy. A warm-up bridges that time,
+and since its points count little in the average, it costs hardly anything.
+
+## The update rule
+
+$$
+\begin{aligned}
+u_t &= \alpha_t\, (g_t + \lambda\, y_{t-1}) \\
+y_t &= (1 - c_t)\, y_{t-1} + c_t\, z_{t-1} - \bigl( 1 - \beta (1 - c_t) \bigr)\, u_t \\
+z_t &= z_{t-1} - u_t
+\end{aligned}
+$$
+
+$g_t$ is the gradient at $y_{t-1}$, which the parameters hold, and $c_t = w_t / (w_1 + \dots + w_t)$.
+[Schedule-free learning](../schedule_free.py) derives all of it.
+
+## Where the limit is
+
+Late in a run $c_t$ is small, and $x$ hardly moves in a step. Let it rest at the minimum. Then
+$y = (1 - \beta)\, z$, and
+
+$$
+z_t = z_{t-1} - \alpha h\, y_{t-1} = \bigl( 1 - \alpha h\, (1 - \beta) \bigr)\, z_{t-1}
+\quad\Rightarrow\quad \alpha h < \frac{2}{1 - \beta}
+$$
+
+With $\alpha h = 19.9$ the point comes back, after an excursion to $10^{21}$; with 20.1 it does not.
+
+The rate that acts on $y$ at once is $\alpha (1 - \beta)$, a tenth. The heavy ball counts the other way round: there
+$\alpha$ acts at once, and $\alpha / (1 - \mu)$ in the long run. So compare this $\alpha$ with $\alpha / (1 - \mu)$.
+The usual 0.1 with $\mu = 0.9$ corresponds to 1, the default here.
+
+What is left of the start? $z$ settles where its gradient, that of $y$, is zero:
+$z = -\frac{\beta}{1 - \beta}\, x = -9\, x$. Then $x_t - x_{t-1} = (z - x) / t = -10\, x / t$, so
+
+$$x_t \propto t^{-1 / (1 - \beta)} = t^{-10}$$
+
+From step 1000 to 3000 that is a factor of $1.7 \cdot 10^{-5}$; with $\alpha h = 10$ it is $1.6 \cdot 10^{-5}$. The
+plain mean of all points, $\beta = 0$, falls like $1 / t$: by 3.
+
+That needs $\alpha h (1 - \beta)\, t$ to be large. In flat directions it is not, and there $y \approx x$ for a long
+time.
+
+## Conventions
+
+- The authors' package and pytorch_optimizer have this rule, and agree with it to $10^{-15}$ over 100 noisy steps.
+  Both add the decay to `.grad` in place.
+- **`momentum`** is their name for $\beta$. It is no velocity, and 0 is not allowed: $x$ could not be recovered.
+- **Decay.** Decoupled and in the gradient are the same, since $u_t$ is linear in $g_t$.
+- The authors' optimizers start in eval mode and want `train()` first. Here an optimizer starts in train mode.
+
+## What others have found
+
+The authors advise ten to fifty times the rate of SGD, and a warm-up. AlgoPerf and the reports on language models,
+in [schedule-free AdamW](schedule_free_adamw.py), are about the other rule. We know of no comparison of this one
+with tuned SGD by anybody else.
 """
 
 from __future__ import annotations
@@ -108,3 +179,80 @@ class ScheduleFreeSGD(ScheduleFree):
         update = grad.mul(group["lr"])
         add_decay(self.weight_decay, param, grad, update, group)
         move(param, state["z"], update, group)
+
+
+# ## Choosing, and when not to
+#
+# - `lr`: $\alpha / (1 - \mu)$ of a heavy ball that works, and three and ten times of it.
+# - `momentum`: 0.9; see [Schedule-free learning](../schedule_free.py).
+# - `warmup`: always, at least some tens of steps; the larger `lr`, the more.
+#
+# It has one tensor of state, as the heavy ball. Take it where that trains your network, and the end is open. Where
+# one rate cannot suit all parameters, take [schedule-free AdamW](schedule_free_adamw.py).
+#
+# ## Traps
+#
+# - **No warm-up.** The table at the top. It may look like a bad seed: the loss jumps in the first ten steps and
+#   recovers, or does not.
+# - **Copied rates.** The 0.1 of a recipe for SGD with momentum is a tenth of what is meant.
+# - **A layer that is unfrozen late** counts its own steps. It starts with $x = y = z$, and has a warm-up of its own.
+# - **BatchNorm, modes, half precision:** as in [Schedule-free learning](../schedule_free.py).
+#
+# ## Exercises
+#
+# **1.** Show that with a tiny $\beta$ the rule is SGD with the mean of its points.
+#
+# ::: solution
+# $y \to z$ and $z_t = z_{t-1} - \alpha g(z_{t-1})$.
+#
+# ```python
+# import torch
+# from labml_nn_optim import SGD, ScheduleFreeSGD
+#
+# noise = torch.randn(100, dtype=torch.float64)
+# plain = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+# free = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+# walk = SGD([plain], lr=0.3)
+# average = ScheduleFreeSGD([free], lr=0.3, momentum=1e-6)
+# points = []
+# for xi in noise:
+#     for theta, optimizer in ((plain, walk), (free, average)):
+#         theta.grad = theta.detach() + xi
+#         optimizer.step()
+#     points.append(plain.item())
+# average.eval()
+# assert abs(free.item() - sum(points) / 100) < 1e-5
+# ```
+# :::
+#
+# **2.** Find the limit $2 / (1 - \beta)$ by experiment for $\beta = 0.8$.
+#
+# ::: solution
+# It is 10.
+#
+# ```python
+# import torch
+# from labml_nn_optim import ScheduleFreeSGD
+#
+#
+# def end(alpha):
+#     theta = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+#     optimizer = ScheduleFreeSGD([theta], lr=alpha, momentum=0.8, warmup=200)
+#     for _ in range(1500):
+#         theta.grad = theta.detach().clone()
+#         optimizer.step()
+#     return abs(theta.item())
+#
+#
+# assert end(9.8) < 1e-6
+# assert end(10.2) > 1e3
+# ```
+# :::
+#
+# **3.** In the first step all three points are the same. Where are they after two steps, with $\alpha h = 10$ and
+# no warm-up?
+#
+# ::: solution
+# From 10, $z_1 = x_1 = y_1 = 10 - 100 = -90$. The gradient there is $-90$, so $z_2 = -90 + 900 = 810$,
+# $x_2 = (-90 + 810) / 2 = 360$ and $y_2 = 0.1 \cdot 810 + 0.9 \cdot 360 = 405$. Gradient descent would be at 810.
+# :::
