@@ -64,9 +64,9 @@ such steps arrive sooner.
 
 ## What noise does to it
 
-Adam's momentum is an average, and averages are what takes noise away. Grams averages the size and not the sign. 20
-000 weights with Gaussian gradients of size 1; the spread is that of the sum of many steps, divided by the root of
-their number, the drift the mean step for gradients with a mean of 0.05:
+Adam's momentum is an average, and averages are what takes noise away. Grams averages the size and not the sign.
+Take 20 000 weights with Gaussian gradients of size 1. The spread is that of the sum of many steps, divided by the
+root of their number; the drift is the mean step for gradients with a mean of 0.05:
 
 | | length of a step | spread | drift | drift / spread |
 |---|---:|---:|---:|---:|
@@ -106,7 +106,7 @@ and 2.2 % by AdamW at 0.003. It is one small network, and AdamW's decay of 0.01 
   $8 \cdot 10^{-5}$ apart.
 - **Decay in the gradient.** pytorch_optimizer adds it when the gradient has been used already: its
   `weight_decouple=False` is no decay at all.
-- **The authors' code writes into `param.grad`.** After a step it holds the steps' sizes and signs.
+- **The authors' code writes into `param.grad`.** After a step it holds $\operatorname{sign}(g_t)\, |m_t|$.
 - **A gradient of 0** has the sign 0. The weight does not move, where Adam would go on.
 """
 
