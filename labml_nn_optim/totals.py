@@ -16,7 +16,7 @@ how far the model has moved. Such a number has to be known before the first weig
 Two things are worth some care. Reading a number from a GPU makes the program wait for everything that the GPU
 has still to do, and a model has hundreds of tensors. So sums stay tensors, and [summed](#summed) reads all of them at once.
 And the sum over a model may need room for another copy of it. [batches](#batches) hands out lists of limited
-size.
+size, on a CPU one that fits the cache.
 
 The number itself lives in the groups, the same in each, and so in checkpoints. A checkpoint that is loaded
 [by name](named_state.py) into other groups brings no groups, but it does bring this:
@@ -37,11 +37,13 @@ from torch import Tensor
 from labml_nn_optim.base import GenericAdaptiveOptimizer
 from labml_nn_optim.checks import is_zero
 from labml_nn_optim.pieces import Member, TensorList, working_dtype
+from labml_nn_optim.plan import CHUNK
 from labml_nn_optim.sharded import is_distributed
 from labml_nn_optim.weight_decay import DecayInRule, WeightDecay
 
 __all__ = ["Batch", "WholeModelOptimizer", "batches", "dot", "norm1", "square", "summed"]
 
+# Elements of a list where memory, and no cache, is the limit.
 ROOM = 33_554_432
 
 Work: TypeAlias = Sequence[tuple[dict[str, Any], Sequence[Member]]]
@@ -58,7 +60,7 @@ class Batch(NamedTuple):
 
 
 def batches(work: Work, decay_of: Callable[[Mapping[str, Any]], WeightDecay]) -> Iterator[Batch]:
-    """Cut `work` into lists of one data type, device and placement, at most `ROOM` elements each.
+    """Cut `work` into lists of one data type, device and placement, of limited size.
 
     Half precision is brought to float32. Gradients are those that the rule will see: negated to maximize,
     and with the decay of their group if that is coupled; `decay_of` makes it.
@@ -91,7 +93,7 @@ def _cut(members: Sequence[Member]) -> Iterator[list[Member]]:
         # By the size of the whole parameter, so that all processes cut alike.
         if param.numel() > room.get(kind, 0):
             found.setdefault(kind, []).append([])
-            room[kind] = ROOM
+            room[kind] = CHUNK if param.device.type == "cpu" else ROOM
         found[kind][-1].append(member)
         room[kind] -= param.numel()
     for lists in found.values():
@@ -103,11 +105,15 @@ def _cut(members: Sequence[Member]) -> Iterator[list[Member]]:
 # Sums over tensors are in float64: then they hardly depend on the order of the parameters, which a checkpoint may change.
 def dot(left: TensorList, right: TensorList) -> Tensor:
     """Return the sum of all products of elements."""
-    return _sum([each.sum() for each in left.mul(right).tensors])
+    pairs = zip(left.tensors, right.tensors, strict=True)
+    return _sum([torch.dot(a.reshape(-1), b.reshape(-1)) for a, b in pairs])
 
 
 def norm1(each: TensorList) -> Tensor:
     """Return the sum of all absolute values."""
+    # On a CPU that norm takes four times as long as the sum, on a GPU one operation for all tensors.
+    if each.tensors[0].is_cpu:
+        return _sum([tensor.sum() for tensor in each.abs().tensors])
     return _sum(torch._foreach_norm(each.tensors, 1))
 
 

@@ -121,7 +121,7 @@ class DAdaptAdam(WholeModelOptimizer):
                 divided = s.div(batch.state["exp_avg_sq"].sqrt().add_(batch.group["eps"]))
                 progress = dot(batch.grad, divided).mul(share)
                 # $s_t = \sqrt{\beta_2}\, s_{t-1} + (1 - \sqrt{\beta_2})\, \gamma_t\, g_t$
-                s.mul_(beta).add_(batch.grad.mul(gamma * (1 - beta)))
+                s.mul_(beta).add_(batch.grad, alpha=gamma * (1 - beta))
                 yield batch, (progress, norm1(s).mul(share))
 
         progress, length = summed(found()) or (0.0, 0.0)
@@ -169,12 +169,12 @@ class DAdaptAdam(WholeModelOptimizer):
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
         grad = self.weight_decay(param, grad, group)
         # $m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, \gamma_t\, g_t$: the momentum holds lengths.
-        exp_avg.mul_(group["memory1"]).add_(grad.mul(group["new1"]))
+        exp_avg.mul_(group["memory1"]).add_(grad, alpha=group["new1"])
         # $v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$
-        exp_avg_sq.mul_(group["memory2"]).add_(grad.square().mul_(group["new2"]))
+        exp_avg_sq.mul_(group["memory2"]).addcmul_(grad, grad, value=group["new2"])
         # $\theta_t = \theta_{t-1} - m_t / (\sqrt{v_t} + \varepsilon)$
         denominator = exp_avg_sq.sqrt().add_(group["eps"])
-        param.sub_(exp_avg.mul(group["moves"]).div_(denominator))
+        param.addcdiv_(exp_avg, denominator, value=-group["moves"])
 
 
 def correction(group: Mapping[str, Any], step: int) -> float:

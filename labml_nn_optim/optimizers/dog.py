@@ -133,4 +133,4 @@ class DoG(WholeModelOptimizer):
     ) -> None:
         r"""Move one parameter, or a piece that holds many: $\theta_t = \theta_{t-1} - \alpha\, \eta_t\, g_t$."""
         grad = self.weight_decay(param, grad, group)
-        param.sub_(grad.mul(group["lr"]))
+        param.add_(grad, alpha=-group["lr"])

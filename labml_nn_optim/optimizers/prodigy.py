@@ -138,7 +138,7 @@ class Prodigy(WholeModelOptimizer):
             for batch in batches(moving, self._decay_of):
                 s, p0 = batch.state["s"], batch.state["p0"]
                 # $s_t = \beta_3 s_{t-1} + w_t\, g_t$
-                s.mul_(beta3).add_(batch.grad.mul(weight))
+                s.mul_(beta3).add_(batch.grad, alpha=weight)
                 share = as_number(batch.group["lr"]) / lr
                 yield batch, (dot(batch.grad, p0.sub(batch.param)), norm1(s).mul(share))
 
@@ -186,12 +186,12 @@ class Prodigy(WholeModelOptimizer):
         exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
         grad = self.weight_decay(param, grad, group)
         # $m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, d\, g_t$
-        exp_avg.mul_(group["memory1"]).add_(grad.mul(group["new1"]))
+        exp_avg.mul_(group["memory1"]).add_(grad, alpha=group["new1"])
         # $v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, d^2 g_t^2$
-        exp_avg_sq.mul_(group["memory2"]).add_(grad.square().mul_(group["new2"]))
+        exp_avg_sq.mul_(group["memory2"]).addcmul_(grad, grad, value=group["new2"])
         # $\theta_t = \theta_{t-1} - \gamma_t\, m_t / (\sqrt{v_t} + d_{\text{new}}\, \varepsilon)$
         denominator = exp_avg_sq.sqrt().add_(group["floor"])
-        param.sub_(exp_avg.mul(group["lr"]).div_(denominator))
+        param.addcdiv_(exp_avg, denominator, value=-group["lr"])
 
 
 def correction(group: Mapping[str, Any], step: int) -> float:
