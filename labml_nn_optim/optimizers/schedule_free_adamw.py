@@ -24,8 +24,8 @@ verified_against:
 
 # Momentum that lasts as long as the run
 
-[Adam](adam.py) averages gradients with $\beta_1 = 0.9$: a tenth of a gradient is in the step of its moment, and
-nearly all the rest in the next twenty. [Schedule-free](../schedule_free.py) AdamW has no such average. The gradient
+[Adam](adam.py) averages gradients with $\beta_1 = 0.9$: a tenth of a gradient acts in its own step, and nearly
+all the rest in the next twenty. [Schedule-free](../schedule_free.py) AdamW has no such average. The gradient
 of step $t$ moves $z$ at once and in full, and $y$, where the network is trained, by a tenth. The rest comes as $x$
 takes up the new $z$. This part of it has arrived in $y$ after so many steps:
 
@@ -37,7 +37,7 @@ takes up the new $z$. This part of it has arrived in $y$ after so many steps:
 | schedule-free, $t = 1000$ | 0.10 | 0.11 | 0.12 | 0.18 | 0.55 |
 
 After as many steps as there were before, half of it is there. The momentum gets longer as the run does, and does the
-work of a falling rate: late gradients count little, and their noise does.
+work of a falling rate: late gradients count little, and so does their noise.
 
 [AdamW](adamw.py) on the bowl with the curvatures 1, 0.1 and 0.01, from 3 in each direction, with noise of variance
 1 and $\alpha = 0.1$. The loss if you stop after so many steps (1000 runs):
@@ -114,9 +114,9 @@ act after the update cannot be asked before, and are refused. Decay in the gradi
 
 ## What others have found
 
-- AlgoPerf (Kasimbeg et al. 2025, arXiv 2502.15015) measured the time until eight tasks are solved. A submission
-  built on this rule won the contest without tuning, and came second with it, after Distributed Shampoo. It is
-  evidence that one setting goes a long way.
+- AlgoPerf (Kasimbeg et al. 2025, arXiv 2502.15015) measured the time until eight tasks are solved, by 18
+  submissions. One that is built on this rule won the contest without tuning. In the contest with tuning it came
+  second, after Distributed Shampoo.
 - For language models it is less clear. Apte et al. (2026, arXiv 2605.23061) write that it stays behind well-tuned
   AdamW; they propose a rival, tried with 125 and 772 million parameters. A report of the inventor's group (2026,
   arXiv 2605.19095) says that it had been shown to be strong at small scales only, and changes several things for
@@ -246,7 +246,7 @@ class ScheduleFreeAdamW(ScheduleFree):
 # - **BatchNorm** has the statistics of $y$. [Schedule-free learning](../schedule_free.py) has the remedy.
 # - **A decay schedule on top** makes the end worse, not better.
 # - **Weights in bfloat16** lose what is rounded away in $y$, for good.
-# - **It cannot resume from AdamW's state**, which has no $z$. The other way round there is no $m$.
+# - **It cannot resume from AdamW's state**, which has no $z$, and says so.
 #
 # ## Exercises
 #

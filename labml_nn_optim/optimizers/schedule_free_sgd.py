@@ -38,7 +38,9 @@ far away is $y$, the point where the gradients are taken, at its worst?
 
 A network would not survive the first column. In the first steps $x$, $y$ and $z$ are nearly one point, and the rule
 is gradient descent, whose limit is 2. The large limit holds when $x$ has become heavy. A warm-up bridges that time,
-and since its points count little in the average, it costs hardly anything.
+and since its points count little in the average, it costs little: on the bowl of
+[Schedule-free learning](../schedule_free.py) with $\alpha = 1$, 30 steps of it raise the loss after 100 steps from
+0.436 to 0.451.
 
 ## The update rule
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from labml_nn_optim import (
+    AdamW,
     CautiousWeightDecay,
     L1WeightDecay,
     ProximalWeightDecay,
@@ -335,6 +336,19 @@ def test_a_copy_keeps_its_mode(kind: Kind, copied: Any) -> None:
     optimizer.train()
     found, expected = train(twin, steps=2, first=4), train(optimizer, steps=2, first=4)
     assert largest_difference(found, expected) < 1e-14
+
+
+@every_kind
+def test_state_of_another_optimizer_is_refused_and_nothing_is_loaded(kind: Kind) -> None:
+    other = AdamW(make_params(), lr=0.5)
+    train(other, steps=1)
+    optimizer = kind(make_params(), lr=0.05)
+    train(optimizer, steps=1)
+    before = str(optimizer.state_dict())
+    with pytest.raises(ValueError, match="state_dict must hold z of parameter 0 for Sch") as error:
+        optimizer.load_state_dict(other.state_dict())
+    assert "\n" not in str(error.value)
+    assert str(optimizer.state_dict()) == before
 
 
 # ## Decay
