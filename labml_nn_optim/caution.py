@@ -247,8 +247,8 @@ class Caution(DecayInRule):
 # - **Embeddings.** Rows that are not in the batch have a gradient of 0 and count as standing still. With 10 of 1000
 #   rows in each batch the mean is under 0.01, and a step of AdamW with $\alpha = 1$ is 95 long for the rows that
 #   are used, instead of 0.93. timm does the same. Give such a table to an optimizer of its own: exercise 3.
-# - **Small tensors.** A bias of four weights, in noise, now and then has one that agrees: it goes up to 3.0
-#   $\alpha$. A scale of one weight moves as ever or not at all.
+# - **Small tensors.** In a bias of four weights, in noise, now and then a single one agrees. In 300 steps of 50 such
+#   biases one went $3.0\, \alpha$ in a step. A scale of one weight moves as ever or not at all.
 # - **Check that it does something.** In the authors' `c_adamw.py` of August 2025 one branch multiplies momentum by
 #   itself instead of the gradient. That is never negative, and the mask is 1.
 # - **It is an option of the optimizer**, not of a group, and no checkpoint holds it. Give it again when you

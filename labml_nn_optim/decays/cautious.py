@@ -104,8 +104,8 @@ decay of 0.1, at 0.313 with 0.05, and at 0.334 with a cautious decay of 0.1.
 - **The sign.** The paper compares with the update. Some code compares with $m$, which has the same sign for
   Adam, or with the gradient, which has not.
 - **Which weight decays.** $\theta_t$ from before the step, as in plain decay.
-- **Not to be confused** with [cautious updates](../caution.py) (Liang et al., 2024, arXiv 2411.16085), which leave out
-  parts of the update itself; timm's `caution=True` is that.
+- **Not to be confused** with [cautious updates](../caution.py) (Liang et al., 2024, arXiv 2411.16085), which leave
+  out parts of the update itself; timm's `caution=True` is that.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ loss:
 | CautiousAdamW | 0.153 | 0.086 | **0.083** | 0.173 |
 
 At the best rate of each there is nothing between them: CautiousAdamW's four seeds go from 0.065 to 0.097. Of the
-test images 2.2 and 2.0 % are read wrongly. It is one small network. But whoever compares two optimizers at one $\alpha$ that was
-chosen for neither gets the first table.
+test images 2.2 and 2.0 % are read wrongly. It is one small network. But whoever compares two optimizers at one
+$\alpha$ that was chosen for neither gets the first table.
 
 ## The update rule
 
