@@ -84,6 +84,12 @@ class SOAP(GenericAdaptiveOptimizer):
         own |= dict(defaults or {})
         super().__init__(params, own, lr, betas, eps, weight_decay, **options)
 
+    def _check_options(self, options: RunOptions, hyper_parameters: Mapping[str, Any]) -> None:
+        super()._check_options(options, hyper_parameters)
+        # A mask acts on what happens between the decay and the end, and here the decay comes last.
+        if self.cautious:
+            raise ValueError("cautious must be False for SOAP, got True")
+
     def check_group(self, group: Mapping[str, Any]) -> None:
         """Check what only this optimizer has."""
         super().check_group(group)
