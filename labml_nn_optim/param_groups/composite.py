@@ -218,6 +218,19 @@ class CompositeOptimizer(Optimizer):
         for part in self.optimizers:
             part.zero_grad(set_to_none)
 
+    def train(self) -> None:
+        """Let those optimizers that have two modes, such as schedule-free ones, train."""
+        self._switch("train")
+
+    def eval(self) -> None:
+        """Let those optimizers that have two modes put the weights into the model that are to be used."""
+        self._switch("eval")
+
+    def _switch(self, mode: str) -> None:
+        for part in self.optimizers:
+            if hasattr(part, mode):
+                getattr(part, mode)()
+
     # ## One checkpoint
     def state_dict(self) -> dict[str, Any]:
         """Return a checkpoint of all, as of one optimizer with all groups.

@@ -36,6 +36,8 @@ from labml_nn_optim import (
     get_optimizer,
 )
 from tests.labml_nn_optim.examples import (
+    NAMES,
+    SMALL_SHAPES,
     largest_difference,
     make,
     make_params,
@@ -460,3 +462,22 @@ def test_a_rule_that_needs_whole_tensors_anyway_may_be_cautious() -> None:
     assert not get_optimizer("stable_adamw").elementwise
     optimizer = StableAdamW(make_params(shapes=REPEATED), lr=0.02, cautious=True)
     assert all(param.isfinite().all() for param in train(optimizer, steps=3))
+
+
+# Without momentum the update has the sign of the gradient; these two are cautious as they are.
+UNCHANGED = "adadelta adafactor adagrad asgd cautious_adamw dog dowg grams rmsprop sgd".split()
+REFUSING = ["schedule_free_adamw", "schedule_free_sgd", "soap"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSING])
+def test_every_optimizer_that_does_not_refuse_changes_if_it_has_momentum(name: str) -> None:
+    def run(**options: bool) -> list[torch.Tensor]:
+        return train(make(name, make_params(shapes=SMALL_SHAPES), lr=0.02, **options), steps=4)
+
+    assert (largest_difference(run(cautious=True), run()) < 1e-12) == (name in UNCHANGED)
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_an_optimizer_whose_decay_comes_last_or_that_averages_refuses(name: str) -> None:
+    with pytest.raises(ValueError, match="cautious must be False for"):
+        make(name, make_params(), cautious=True)

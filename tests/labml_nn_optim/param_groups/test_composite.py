@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, SGD, Adam, Muon, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from labml_nn_optim import AdamW
+from labml_nn_optim import AdamW, ScheduleFreeAdamW
 from labml_nn_optim.named_state import load_state_dict_by_name
 from labml_nn_optim.param_groups import Glob, Ndim, Rule, param_groups
 from labml_nn_optim.param_groups.composite import CompositeOptimizer, split_by_tag
@@ -566,3 +566,19 @@ def test_each_part_may_have_a_base_rate_of_its_own() -> None:
         name: group["lr"] for group in composite.param_groups for name in group["param_names"]
     }
     assert halved == {name: rate / 2 for name, rate in rates.items()}
+
+
+def test_the_modes_of_a_schedule_free_part_are_switched_and_the_other_part_stays() -> None:
+    first, second = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    free = ScheduleFreeAdamW([first], lr=0.1)
+    optimizer = CompositeOptimizer([free, AdamW([second], lr=0.1)])
+    for _ in range(3):
+        for param in (first, second):
+            param.grad = torch.ones(3)
+        optimizer.step()
+    y, other = first.detach().clone(), second.detach().clone()
+    optimizer.eval()
+    assert not torch.equal(first, y)
+    assert torch.equal(second, other)
+    optimizer.train()
+    torch.testing.assert_close(first.detach(), y)
