@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.adafactor import Adafactor as Adafactor
     from labml_nn_optim.optimizers.adagrad import Adagrad as Adagrad
     from labml_nn_optim.optimizers.adam import Adam as Adam
+    from labml_nn_optim.optimizers.adam_8bit import Adam8bit as Adam8bit
     from labml_nn_optim.optimizers.adam_fp16 import AdamFP16 as AdamFP16
     from labml_nn_optim.optimizers.adam_fp16 import GradScalerFP16 as GradScalerFP16
     from labml_nn_optim.optimizers.adam_mini import AdamMini as AdamMini
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.d_adapt_adam import DAdaptAdam as DAdaptAdam
     from labml_nn_optim.optimizers.dog import DoG as DoG
     from labml_nn_optim.optimizers.dowg import DoWG as DoWG
+    from labml_nn_optim.optimizers.galore import GaLore as GaLore
     from labml_nn_optim.optimizers.grams import Grams as Grams
+    from labml_nn_optim.optimizers.kron import Kron as Kron
     from labml_nn_optim.optimizers.lamb import LAMB as LAMB
     from labml_nn_optim.optimizers.laprop import LaProp as LaProp
     from labml_nn_optim.optimizers.lars import LARS as LARS
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.optimizers.nadam import NAdam as NAdam
     from labml_nn_optim.optimizers.nadamw import NAdamW as NAdamW
     from labml_nn_optim.optimizers.noam import Noam as Noam
+    from labml_nn_optim.optimizers.normuon import NorMuon as NorMuon
     from labml_nn_optim.optimizers.novograd import NovoGrad as NovoGrad
     from labml_nn_optim.optimizers.prodigy import Prodigy as Prodigy
     from labml_nn_optim.optimizers.radam import RAdam as RAdam
@@ -60,6 +64,7 @@ if TYPE_CHECKING:
         ScheduleFreeAdamW as ScheduleFreeAdamW,
     )
     from labml_nn_optim.optimizers.schedule_free_sgd import ScheduleFreeSGD as ScheduleFreeSGD
+    from labml_nn_optim.optimizers.scion import Scion as Scion
     from labml_nn_optim.optimizers.sgd import SGD as SGD
     from labml_nn_optim.optimizers.shampoo import Shampoo as Shampoo
     from labml_nn_optim.optimizers.signum import Signum as Signum
@@ -75,10 +80,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ADOPT",
     "ASGD",
+    "EMA",
     "LAMB",
     "LARS",
     "MARS",
-    "EMA",
     "SAM",
     "SGD",
     "SOAP",
@@ -90,6 +95,7 @@ __all__ = [
     "Adafactor",
     "Adagrad",
     "Adam",
+    "Adam8bit",
     "AdamFP16",
     "AdamMini",
     "AdamW",
@@ -102,9 +108,11 @@ __all__ = [
     "DAdaptAdam",
     "DoG",
     "DoWG",
+    "GaLore",
     "GenericAdaptiveOptimizer",
     "GradScalerFP16",
     "Grams",
+    "Kron",
     "L1WeightDecay",
     "LaProp",
     "Lion",
@@ -113,6 +121,7 @@ __all__ = [
     "NAdam",
     "NAdamW",
     "Noam",
+    "NorMuon",
     "NovoGrad",
     "OptimizerConfigs",
     "Prodigy",
@@ -122,6 +131,7 @@ __all__ = [
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Scion",
     "Shampoo",
     "Signum",
     "Sophia",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import numpy
 import pytorch_optimizer
 import timm.optim
 import torch
@@ -18,6 +20,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from labml_nn_optim import WeightDecay
+from labml_nn_optim.optimizers import kron
 
 STRENGTH = 0.1
 
@@ -184,6 +187,141 @@ class MuonInFloat64(Optimizer):
                 part.step()
 
 
+class KronWithOurProbes(pytorch_optimizer.Kron):
+    """Kron with our noise in float64, balanced in every twentieth step, that decays vectors as well."""
+
+    def __init__(self, params: Any, **arguments: Any) -> None:
+        super().__init__(params, precondition_dtype=torch.float64, balance_prob=0.5, **arguments)
+        self.made = 0
+
+    def decay_vectors(self) -> None:
+        (group,) = self.param_groups
+        for param in group["params"]:
+            if param.dim() < 2 and group["weight_decouple"]:
+                param.mul_(1 - group["lr"] * group["weight_decay"])
+            elif param.dim() < 2:
+                param.grad.add_(param, alpha=group["weight_decay"])
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        def to(tensor: torch.Tensor, *target: Any, **options: Any) -> torch.Tensor:
+            if options.get("dtype") == torch.float32:
+                return tensor
+            return convert(tensor, *target, **options)
+
+        def noise(like: torch.Tensor, **_: Any) -> torch.Tensor:
+            return kron.probe(like.shape, seed=0, step=self.made, like=like)
+
+        self.made += 1
+        self.decay_vectors()
+        convert = torch.Tensor.to
+        with (
+            mock.patch.object(torch.Tensor, "to", to),
+            mock.patch.object(torch, "randn_like", noise),
+            mock.patch.object(numpy.random, "random", return_value=float(self.made % 20 > 0)),
+        ):
+            return super().step(closure)
+
+
+NEWTON_SCHULZ = "zero_power_via_newton_schulz_5"
+IN_FLOAT64 = functools.partial(
+    pytorch_optimizer.optimizer.utils.matrix.zero_power_via_newton_schulz_5, dtype=torch.float64
+)
+
+
+class NorMuonInFloat64(pytorch_optimizer.NorMuon):
+    """NorMuon that orthogonalizes in float64, and takes what has two dimensions or more for matrices."""
+
+    def __init__(self, params: Any, lr: float, **arguments: Any) -> None:
+        groups = [{"params": [param], "use_muon": param.dim() > 1} for param in params]
+        super().__init__(groups, lr, adamw_lr=lr, adamw_eps=1e-8, foreach=False, **arguments)
+        for group in self.param_groups:
+            group["weight_decay"] = arguments["weight_decay"]
+
+    def step(self, closure: Any = None) -> Any:
+        with mock.patch.object(pytorch_optimizer.optimizer.muon.normuon, NEWTON_SCHULZ, IN_FLOAT64):
+            return super().step(closure)
+
+
+class SCIONInFloat64(pytorch_optimizer.SCION):
+    """SCION that orthogonalizes in float64."""
+
+    def step(self, closure: Any = None) -> Any:
+        with mock.patch.object(pytorch_optimizer.optimizer.scion, NEWTON_SCHULZ, IN_FLOAT64):
+            return super().step(closure)
+
+
+class WrittenOutAdam8bit(Optimizer):
+    """Adam with averages in bytes, whose meaning is read off their bits; no library runs it in float64."""
+
+    def __init__(
+        self, params: Any, lr: float, weight_decay: float, decoupled: bool, size: int = 256
+    ) -> None:
+        super().__init__(params, {"lr": lr})
+        self.decay, self.decoupled, self.size = weight_decay, decoupled, size
+        self.made = 0
+
+    @staticmethod
+    def meaning(bits: str, signed: bool) -> float:
+        """A sign, zeros that count powers of ten, a one, and a fraction in the bits that are left."""
+        sign = -1.0 if signed and bits[0] == "1" else 1.0
+        tail = bits[1:] if signed else bits
+        zeros = len(tail) - len(tail.lstrip("0"))
+        if zeros == len(tail):
+            return 0.0 if sign > 0 else 1.0
+        if zeros == 7:
+            return 1.0
+        fraction = tail[zeros + 1 :]
+        place = (int(fraction or "0", 2) + 0.5) / 2 ** len(fraction)
+        return sign * (0.1 + 0.9 * place) / 10**zeros
+
+    @classmethod
+    def rounded(cls, values: torch.Tensor, signed: bool, size: int = 256) -> torch.Tensor:
+        """What is read back after `values` have been stored."""
+        numbers = [cls.meaning(f"{byte:08b}", signed) for byte in range(256)]
+        table = torch.tensor(numbers, dtype=values.dtype)
+        found = []
+        for block in values.flatten().split(size):
+            scale = block.abs().max()
+            nearest = (block[:, None] - scale * table).abs().argmin(dim=1)
+            found.append(scale * table[nearest])
+        return torch.cat(found).view_as(values)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        self.made += 1
+        rate = self.param_groups[0]["lr"]
+        for param in self.param_groups[0]["params"]:
+            if self.decoupled:
+                param.mul_(1 - rate * self.decay)
+            grad = param.grad + (0.0 if self.decoupled else self.decay * param)
+            own = self.state[param]
+            m = 0.9 * own.get("m", 0.0) + 0.1 * grad
+            v = 0.999 * own.get("v", 0.0) + 0.001 * grad**2
+            root = (v / (1 - 0.999**self.made)).sqrt() + 1e-8
+            param -= rate * m / (1 - 0.9**self.made) / root
+            own["m"], own["v"] = self.rounded(m, True, self.size), self.rounded(v, False, self.size)
+
+
+class GaLoreInFloat64(Optimizer):
+    """GaLore with singular vectors in the parameters' data type, of kernels as well."""
+
+    def __init__(self, params: Any, lr: float, rank: int, **arguments: Any) -> None:
+        super().__init__(params, {"lr": lr})
+        self.params = self.param_groups[0]["params"]
+        # pytorch_optimizer's projects matrices alone: a kernel is flattened, and the two share their memory.
+        self.twins = [Parameter(p.detach().flatten(1) if p.dim() > 2 else p) for p in self.params]
+        group = {"params": self.twins, "rank": rank, "update_proj_gap": 200}
+        group |= {"scale": 0.25, "projection_type": "std"}
+        self.inner = pytorch_optimizer.GaLore([group], lr=lr, **arguments)
+
+    def step(self, closure: Any = None) -> Any:
+        for param, twin in zip(self.params, self.twins, strict=True):
+            twin.grad = param.grad.reshape(twin.shape)
+        with mock.patch.object(torch.Tensor, "float", torch.Tensor.clone):
+            self.inner.step()
+
+
 class MarsWithoutFloor(pytorch_optimizer.MARS):
     """MARS without the 1e-15 that pytorch_optimizer adds inside the root."""
 
@@ -256,6 +394,14 @@ PUBLIC: dict[str, Public] = {
     ),
     "adagrad": torchs(torch.optim.Adagrad),
     "adam": torchs(torch.optim.Adam),
+    "adam_8bit": Public(
+        WrittenOutAdam8bit,
+        ours={"min_8bit_size": 1},
+        plain={"weight_decay": 0.0, "decoupled": True},
+        coupled={"weight_decay": STRENGTH, "decoupled": False},
+        decoupled={"weight_decay": STRENGTH, "decoupled": True},
+        on_complex=False,
+    ),
     "adam_fp16": torchs(torch.optim.Adam),
     "adam_mini": Public(
         AdamMiniInFloat64,
@@ -299,12 +445,20 @@ PUBLIC: dict[str, Public] = {
     ),
     "amsgrad": torchs(torch.optim.Adam, options={"amsgrad": True}),
     "cautious_adamw": timms(AdamWLegacy, options={"caution": True}),
+    "galore": Public(
+        GaLoreInFloat64,
+        options={"rank": 3},
+        ours={"rank": 3},
+        on_complex=False,
+        because="pytorch_optimizer decays after the step, and never in the gradient",
+    ),
     "grams": pytorch_optimizers(
         pytorch_optimizer.Grams,
         coupled=None,
         on_complex=True,
         because="pytorch_optimizer adds coupled decay to a gradient that it has already used",
     ),
+    "kron": pytorch_optimizers(KronWithOurProbes, ours={"balance_frequency": 20}),
     "lamb": timms(
         timm.optim.Lamb,
         options={"max_grad_norm": None},
@@ -357,6 +511,7 @@ PUBLIC: dict[str, Public] = {
         options={"betas": (0.9, 0.98), "eps": 1e-9},
         ours={"warmup": 40, "d_model": 64},
     ),
+    "normuon": pytorch_optimizers(NorMuonInFloat64, options={"update_scale": "match_rms"}),
     "novograd": pytorch_optimizers(pytorch_optimizer.NovoGrad),
     "prodigy": pytorch_optimizers(
         pytorch_optimizer.Prodigy,
@@ -383,6 +538,7 @@ PUBLIC: dict[str, Public] = {
         decoupled={"weight_decay": STRENGTH},
         on_complex=True,
     ),
+    "scion": pytorch_optimizers(SCIONInFloat64, options={"momentum": 0.1}),
     "sgd": torchs(torch.optim.SGD, options={"momentum": 0.9}, ours={"momentum": 0.9}),
     "shampoo": pytorch_optimizers(
         pytorch_optimizer.Shampoo,

@@ -25,6 +25,7 @@ from tests.labml_nn_optim.public import PUBLIC
 # These have no trajectory of their own; their rule is Adam's with another learning rate, or is compared
 # with an independent program.
 WITHOUT_TRAJECTORY = {
+    "adam_8bit",
     "adam_fp16",
     "adam_mini",
     "adam_warmup",
@@ -32,9 +33,13 @@ WITHOUT_TRAJECTORY = {
     "asgd",
     "d_adapt_adam",
     "dowg",
+    "galore",
+    "kron",
     "muon",
     "noam",
+    "normuon",
     "schedule_free_sgd",
+    "scion",
     "shampoo",
     "sophia",
 }
