@@ -6,15 +6,226 @@ paper:
   title: "Muon: An optimizer for hidden layers in neural networks"
   authors: Keller Jordan, Yuchen Jin, Vlado Boza, Jiacheng You, Franz Cesista, Laker Newhouse, Jeremy Bernstein
   year: 2024
+  url: https://kellerjordan.github.io/posts/muon/
 chapter: "7.2"
 needs: [orthogonal, optimizers/adamw]
 symbols:
   \theta: param
   g: grad
   B: momentum_buffer
+  \tilde B: ahead
+  O: update
+  \mu: momentum
+  s: scale
+verified_against:
+  implementation: torch.optim.Muon 2.14.1, with its bfloat16 replaced by float64
+  difference: 1e-15 over 100 noisy steps in float64
 ---
 
-# Muon
+# A momentum knows few directions
+
+A network with three hidden layers of 128 learns the digits of scikit-learn, in batches of 128. After 100 steps take
+the matrix of the third layer, $128 \times 128$, and look at the singular values of its momentum, of AdamW's step
+and of the step that Muon would make:
+
+| singular value | momentum | AdamW's step | Muon's step |
+|---:|---:|---:|---:|
+| 1st | 1 | 1 | 1.20 |
+| 2nd | 0.84 | 0.97 | 1.19 |
+| 5th | 0.44 | 0.49 | 1.15 |
+| 10th | 0.09 | 0.11 | 1.05 |
+| 16th | 0.009 | 0.046 | 0.88 |
+| 32nd | 0.002 | 0.017 | 0.62 |
+| 64th | 0.0004 | 0.004 | 0.12 |
+
+The first two columns are relative to their largest value. A step of SGD with momentum moves the matrix along five
+or ten directions and hardly along the other hundred: five hold 92 % of the squares. AdamW works on single weights,
+and that changes little: 90 %. In Muon's step they hold 22 %. Two other seeds look alike.
+
+A singular vector on the right is a pattern of inputs, one on the left a pattern of outputs. Patterns that most of
+the batch shares have large values, rare ones small values. The hope behind Muon is that rare ones are worth
+learning too. It is a hope. No theorem says so, and a small value may be noise as well.
+
+## The update rule
+
+$$
+\begin{aligned}
+B_t &= \mu\, B_{t-1} + (1 - \mu)\, g_t \\
+\tilde B_t &= \mu\, B_t + (1 - \mu)\, g_t \\
+O_t &\approx U V^T \quad \text{for } \tilde B_t = U \Sigma V^T \\
+\theta_t &= (1 - \alpha \lambda)\, \theta_{t-1} - \alpha\, s\, O_t
+\end{aligned}
+$$
+
+for a matrix with $r$ rows and $c$ columns. $s$ depends on its shape, see below. Five steps of [Newton and
+Schulz](../orthogonal.py) make $O_t$. What is no matrix gets [AdamW](adamw.py).
+
+$O$ does not change when $B$ is multiplied by a number. So it does not matter whether momentum is an average, as
+here, or a sum, as in Jordan's CIFAR-10 script: the learning rate stays the same. Nor does the scale of the loss
+matter. The line with $\tilde B$ is Nesterov's look ahead; `nesterov=False` leaves it out.
+
+## Steepest descent, if a step is measured by what it does
+
+Which step $\Delta$ of a given size lowers the loss most? To first order that is the one with the largest
+$\langle G, \Delta \rangle = \sum_{ij} G_{ij} \Delta_{ij}$, for a step in the direction of $-\Delta$. The answer
+depends on what "size" means:
+
+| size of a step | best step | optimizer |
+|---|---|---|
+| root of the sum of squares | $G / \lVert G \rVert_F$ | SGD |
+| largest element | $\operatorname{sign} G$ | [Lion](lion.py), nearly [Adam](adam.py) |
+| largest singular value | $U V^T$ | Muon |
+
+A layer multiplies its input: the step changes the output by $\Delta x$. The largest singular value is how much
+longer than $x$ that can be at most. If all of it is to stay below $\alpha$, then with
+$G = \sum_i \sigma_i u_i v_i^T$
+
+$$
+\langle G, \Delta \rangle = \sum_i \sigma_i\, u_i^T \Delta\, v_i \le \alpha \sum_i \sigma_i
+$$
+
+as $u_i^T \Delta v_i \le \lVert \Delta v_i \rVert \le \alpha$. $\Delta = \alpha\, U V^T$ reaches the bound:
+$u_i^T U V^T v_i = 1$ for every $i$. For the momentum above it lowers the loss, to first order, 1.6 times as much as
+$G$ itself would at the same largest singular value.
+
+## Shampoo without a memory
+
+[Shampoo](shampoo.py) sums $L = \sum_t G_t G_t^T$ and $R = \sum_t G_t^T G_t$ over all steps and goes along
+$L^{-1/4} G R^{-1/4}$. Leave out the sums, and
+
+$$
+(G G^T)^{-1/4}\, G\, (G^T G)^{-1/4} = U \Sigma^{-1/2} U^T\, U \Sigma V^T\, V \Sigma^{-1/2} V^T = U V^T
+$$
+
+Muon is that, of an averaged gradient. It has no matrices to keep and takes no roots.
+
+## How long a step is
+
+$O$ has $\min(r, c)$ singular values of 1, so its squares sum to $\min(r, c)$. The root of their mean over all $r c$
+elements is
+
+$$
+\operatorname{RMS}(O) = \sqrt{\frac{\min(r, c)}{r c}} = \frac{1}{\sqrt{\max(r, c)}}
+$$
+
+An element of a large matrix moves less than one of a small matrix. Whether it should is what $s$ decides. There are
+three answers:
+
+| `adjust_lr_fn` | $s$ | keeps equal | 128 × 128 | 128 × 512 | 512 × 128 | 1024 × 1024 |
+|---|---|---|---:|---:|---:|---:|
+| `"original"` | $\sqrt{\max(1, r / c)}$ | neither | 0.088 | 0.044 | 0.088 | 0.031 |
+| `"match_rms_adamw"` | $0.2 \sqrt{\max(r, c)}$ | the move of an element | 0.2 | 0.2 | 0.2 | 0.2 |
+| `"spectral_unclamped"` | $\sqrt{r / c}$ | the change of an output | 0.088 | 0.022 | 0.088 | 0.031 |
+
+The numbers are the RMS of a step divided by $\alpha$. Jordan's five steps, with singular values from 0.68 to 1.2,
+come out lower on Gaussian gradients: mostly 0.17 to 0.18 instead of 0.2.
+
+So a learning rate belongs to its row. Jordan's code has 0.02 with the first. The second is Liu et al.'s (2025), for
+AdamW's learning rates: where gradients are pure noise, AdamW moves an element by
+$\sqrt{(1 - \beta_1) / (1 + \beta_1)} = 0.23\, \alpha$ in the mean square. It is the default here, so that one rate,
+one schedule and one decay serve all parameters.
+
+**torch's default is another.** It has the first row with $\alpha = 0.001$. That is a twentieth of Jordan's rate,
+and for a matrix of 1024 columns a sixth of the step here. Let Muon have the three hidden matrices of the example
+and AdamW the rest. After 300 steps on a line to 0 with $\lambda = 0.1$ these are the mean training losses of three
+seeds (AdamW's part of the last column at 0.001):
+
+| $\alpha$ | AdamW | `"match_rms_adamw"` | `"original"` |
+|---:|---:|---:|---:|
+| 0.001 | 0.096 | 1.54 | 1.89 |
+| 0.003 | 0.015 | 0.072 | 1.17 |
+| 0.01 | 0.0002 | $10^{-5}$ | 0.049 |
+| 0.02 | | | 0.0003 |
+
+AdamW's rate fits only roughly, as you see. In the first 50 steps gradients agree, and AdamW moves an element by 0.8
+to 0.5 $\alpha$. Muon moves it by 0.13 at most, less than 0.2, because the momentum does not fill its directions:
+from the 32nd on five steps do not reach 1. In a long run with noisy gradients the two come closer. In a short
+one try three times AdamW's rate.
+
+## Which parameters are matrices
+
+- **Hidden linear layers**: yes.
+- **Convolutions**: a kernel of shape (out, in, h, w) is the matrix of out rows and in $\times$ h $\times$ w
+  columns, which is what it does to a patch of the image. torch's Muon refuses it. Jordan's code orthogonalizes it
+  so, and then computes $r / c$ from h and w, which is 1 for a square kernel. For $256 \times 64 \times 1 \times 1$
+  that is half the step it should be, for $64 \times 64 \times 7 \times 1$ 2.6 times.
+- **Biases, scales**: no, they are vectors. AdamW has them whatever the group says.
+- **Embeddings, the output layer**: no, advises Jordan. Their inputs or outputs are single tokens and classes;
+  [Composite optimizers](../param_groups/composite.py) has reasons, and an experiment that contradicts for the
+  output layer. Here it does not: with all matrices at 0.003 the example ends at 0.37, not 0.072.
+
+The last two have to be said. `matrices=False` makes a group AdamW's:
+
+```python
+body = [*model.blocks.parameters()]
+ends = [*model.embedding.parameters(), *model.head.parameters()]
+optimizer = Muon([{"params": body}, {"params": ends, "matrices": False}], lr=1e-3)
+```
+
+Split what is fused. Take queries, keys and values in one $192 \times 64$ matrix, with gradients of sizes 0.1, 0.1
+and 1. Its 64 directions are shared out: the three parts of $O$ have the RMS 0.027, 0.028 and 0.10. As three
+matrices each has 0.11.
+
+## Why decay
+
+SGD's steps become small with the gradient, Muon's never do. Without decay a weight matrix grows. On gradients of
+pure noise, with $\alpha = 0.01$, a $64 \times 64$ matrix goes from an RMS of 0.125 to 0.60 in 5000 steps; with
+$\lambda = 0.1$ it settles at 0.19. (AdamW: 0.71 and 0.22. This is no fault of Muon alone.) If all gradients agree,
+the largest singular value would grow for ever, and decay stops it:
+
+$$
+\lVert \theta_t \rVert \le (1 - \alpha \lambda) \lVert \theta_{t-1} \rVert + \alpha s \lVert O_t \rVert
+\quad \Rightarrow \quad \lVert \theta \rVert \lesssim 1.2\, \frac{s}{\lambda}
+$$
+
+with 1.2 for Jordan's coefficients. For that matrix it is 19.2, and with a constant gradient and $\alpha = 0.05$ it
+reaches 19.17 in 2000 steps.
+
+Liu et al. trained 800 million parameters on 100 billion tokens. Without decay Muon was ahead at first, but its
+weights kept growing, out of the range where bfloat16 is exact enough, they suspect. With decay it ended below both
+that and AdamW.
+
+## What a step costs
+
+One step of five for $r \le c$ is $2 r^2 c$ operations for $X X^T$, $2 r^3$ for its square and $2 r^2 c$ for the
+product with $X$. The forward and backward pass of $N$ inputs through the matrix is $6 r c N$. The quotient is
+
+$$
+\frac{5\, (4 r^2 c + 2 r^3)}{6 r c N} = \frac{5 r\, (2 + r / c)}{3 N}
+$$
+
+or $5 r / N$ for a square matrix. $N$ counts tokens, or places of a kernel in all images. With $r = 768$ and half a
+million tokens it is 0.7 %. With 128 inputs for $128 \times 128$ it is 5: for four such layers on one CPU thread,
+the step takes 2.7 ms and the pass 0.6 ms. At $512 \times 512$ and 1024 inputs it is 156 ms for 60, where the
+formula says 2.5, and AdamW's step is 2 ms.
+
+State: one tensor for a matrix instead of AdamW's two.
+
+## Conventions
+
+- **bfloat16.** Jordan's code, torch and timm orthogonalize in bfloat16 everywhere. Here that is the default on
+  GPUs, elsewhere it is the type of the parameter. So no two programs agree closely: in the first step on a Gaussian
+  $128 \times 128$ matrix torch is 1.2 % from the same in float64, Jordan's code 2.5 %, and they are 2.7 % from each
+  other, for they add in another order. timm and pytorch_optimizer with torch's settings equal torch.
+- **Defaults.** torch: see above. timm: 0.02 with `"match_rms_adamw"`, no Nesterov, no decay, and other
+  coefficients, `quintic`, which are 22 % away in the first step. optax: Jordan's $s$ unless `consistent_rms=0.2`;
+  its matrices are transposed, so $r$ and $c$ are, too.
+- **Jordan's CIFAR-10 script** has three steps instead of five, no $s$, momentum as a sum, and scales each kernel to
+  the norm $\sqrt{\text{out}}$ before its step, instead of decay.
+- **The gradient.** Jordan's code and pytorch_optimizer overwrite `p.grad` with $\tilde B$. Whoever logs gradient
+  norms after the step logs something else. A parameter without a gradient moves on in Jordan's code; here and in
+  torch it does not.
+
+## What comparisons found
+
+- Wen et al. (2025, arXiv 2509.02046) tuned ten optimizers on language models of 0.1 to 1.2 billion parameters. The
+  fastest are those with matrices, Muon and [SOAP](soap.py) among them. They are 1.4 times as fast as a tuned AdamW
+  at 0.1 billion, and 1.1 times at 1.2 billion.
+- Liu et al. (2025, arXiv 2502.16982) needed 52 % of AdamW's operations for the same loss, on a fitted curve of
+  compute-optimal Llama models, with AdamW's rates tuned. They trained Moonlight with it, 16 billion parameters of
+  which 3 are active, on 5.7 trillion tokens. Finetuning a model that AdamW had trained showed no advantage.
+- Jordan's CIFAR-10 script reaches 94.01 % in 2.59 s on an A100, the mean of 200 runs. It was 3.09 s before Muon.
+- The AlgoPerf leaderboard of March 2025 has no entry with Muon.
 """
 
 from __future__ import annotations
@@ -126,6 +337,9 @@ class Muon(GenericAdaptiveOptimizer):
             raise TypeError(
                 f"ns_coefficients must be three numbers or {POLAR_EXPRESS!r}, got {coefficients!r}"
             )
+        else:
+            for index, coefficient in enumerate(coefficients):
+                require_number(f"ns_coefficients[{index}]", coefficient, minimum=None)
         dtype = group["ns_dtype"]
         if not (dtype is None or (isinstance(dtype, torch.dtype) and dtype.is_floating_point)):
             raise TypeError(f"ns_dtype must be None or a floating-point type, got {dtype!r}")
@@ -200,3 +414,79 @@ def shape_scale(rows: int, columns: int, adjust_lr_fn: str) -> float:
         return 0.2 * math.sqrt(max(rows, columns))
     quotient = rows / columns
     return math.sqrt(max(1.0, quotient) if adjust_lr_fn == "original" else quotient)
+
+
+# ## Choosing, and when not to
+#
+# - `lr`: with the default $s$, one to three times AdamW's. With `"original"`, 0.02.
+# - `weight_decay`: 0.1, and more attention to it the longer the run.
+# - `momentum`: 0.95. Liu et al. found no gain in tuning it.
+# - `ns_steps`, `ns_coefficients`: leave them. Polar Express brings the example from 0.072 to 0.044 at the same rate,
+#   which may be no more than a longer step. Ten of Jordan's steps brought Liu et al. nothing.
+# - `ns_dtype`: bfloat16 is 17 % away on the momentum above ([why](../orthogonal.py)), and the example ends at the
+#   same loss, 0.072.
+# - `vector_lr_scale`: for `"original"`, AdamW's rate divided by `lr`, 0.015 for instance.
+#
+# Take it for models whose parameters are mostly hidden matrices, with batches so large that $5 r / N$ is small. Leave
+# it for small batches, for models that are mostly embedding, and for finetuning what AdamW has trained.
+#
+# ## Traps
+#
+# - **A learning rate without its $s$ says nothing.** 0.02 in a paper is Jordan's, and 0.02 here is 4.5 times as long
+#   for a $512 \times 512$ matrix.
+# - **A small gradient is no small step.** A layer whose gradient is nothing but noise moves as far as all others.
+#   Clipping the gradient only limits how much of $B$ one batch can become.
+# - **Several matrices in one parameter**, as experts of shape (8, out, in), are read as a kernel with 8 rows. Make
+#   them parameters of their own.
+# - **Kernels with one input channel**, as depthwise ones, are matrices of 9 columns. timm gives them to AdamW; here
+#   say `matrices=False`.
+# - **Few inputs.** A batch of $n$ inputs gives a gradient of rank $n$ at most. What momentum does not fill is noise
+#   after rounding, in bfloat16 above all.
+# - **Sharded parameters are refused** unless every process has them whole: [Sharded parameters](../sharded.py). Half
+#   a matrix has other singular vectors.
+# - **It runs on whole tensors**, so neither `compile` nor `flat`. Equal shapes are [stacked](../stacks.py).
+#
+# ## Exercises
+#
+# **1.** A matrix of one row: what is Muon's step, and what $s$ makes its length $\alpha$?
+#
+# ::: solution
+# There is one singular value, $\lVert \tilde B \rVert$, so $O = \tilde B / \lVert \tilde B \rVert$: normalized SGD
+# with momentum. $O$ has length 1, and $s$ must be 1: `"original"`, as $r / c \le 1$. `"match_rms_adamw"` makes it
+# $0.2 \sqrt c\, \alpha$. Jordan's coefficients make both 30 % shorter: five steps take 1 to 0.70.
+# :::
+#
+# **2.** Check that Shampoo's formula without memory is the polar factor, and that Muon's first step is, up to its
+# coefficients.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import Muon
+#
+#
+# def power(symmetric, exponent):
+#     values, vectors = torch.linalg.eigh(symmetric)
+#     return vectors * values**exponent @ vectors.T
+#
+#
+# torch.manual_seed(0)
+# gradient = torch.randn(6, 6, dtype=torch.float64)
+# u, _, vt = torch.linalg.svd(gradient)
+# root = power(gradient @ gradient.T, -0.25) @ gradient @ power(gradient.T @ gradient, -0.25)
+# torch.testing.assert_close(root, u @ vt)
+#
+# theta = torch.nn.Parameter(torch.zeros(6, 6, dtype=torch.float64))
+# theta.grad = gradient
+# Muon([theta], lr=1.0, adjust_lr_fn="original", ns_coefficients="polar_express", ns_steps=8).step()
+# torch.testing.assert_close(-theta.detach(), u @ vt)
+# ```
+# :::
+#
+# **3.** Muon is used on a $4096 \times 1024$ matrix with half a million tokens in a batch. How much does it add to
+# the pass? And with 8192 tokens?
+#
+# ::: solution
+# The smaller side is $r = 1024$, and $r / c = 1/4$. $5 \cdot 1024 \cdot 2.25 / 3 = 3840$ tokens' worth: 0.7 % of
+# $2^{19}$, and 47 % of 8192.
+# :::
