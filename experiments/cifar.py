@@ -38,7 +38,7 @@ chose. Eight of [all](../docs_src/experiments/results.md):
   runs one pair in ten lies apart like this.
 - **Who begins softly takes the larger rate.** Adam is best at 0.003. With a warm-up it is best at 0.01; RAdam, and AdaBelief with RAdam's
   factor, are best at 0.03. The three come out 0.9 to 1.6 points above it. NAdam gains as much at Adam's own rate, so this is not the only way.
-- **The last but one have not learned enough.** SGD, AdaBound and Adagrad end with a training loss of 0.67 to 0.73, the fifteen with 0.55 to 0.61. Their test
+- **The last but one have not learned enough.** SGD, AdaBound and Adagrad end with a training loss of 0.67 to 0.73, the fifteen with 0.55 to 0.60. Their test
   losses, 0.70 to 0.72, are as near to it as those of the fifteen are to theirs: they have not learned too much by heart, they are slower. Whether they come nearer in thirty
   passes was not measured.
 - **Rprop is not made for batches.** It takes a change of sign for a step too far, and in the gradients of 128 images [signs change by

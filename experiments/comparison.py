@@ -121,7 +121,7 @@ def chance_apart(seeds: int) -> float:
 
     Of $2n$ runs the $n$ worst must then belong to one optimizer: 2 of $\binom{2n}{n}$ choices, 1 in 10 for three seeds.
 
-    On MNIST the accuracies of 87 of the 210 pairs overlap, on CIFAR-10 those of 64. The other 123 and 146 are far more than the 21 to be expected of
+    On MNIST the accuracies of 87 of the 210 pairs overlap, on CIFAR-10 those of 62. The other 123 and 148 are far more than the 21 to be expected of
     equals, so there are differences. Where? On MNIST AMSGrad stands first with 99.42 %, and the next six overlap with it and with each other. That does not
     show that the seven are equal, only that three seeds do not tell them apart.
 

@@ -22,15 +22,17 @@ from experiments.configuration import configuration_hash
 
 MOST_BYTES = 30_000
 MOST_POINTS = 300
+LENGTHS = ("lr", "gradient_norm", "update_norm")
 
 _NUMBER = {"type": ["number", "null"]}
 
 
-def _table(*columns: str) -> dict[str, Any]:
+def _table(*columns: str, optional: Sequence[str] = ()) -> dict[str, Any]:
     """Return the schema of a table: columns of equal length, the first of them steps."""
     values = {"type": "array", "maxItems": MOST_POINTS, "items": _NUMBER}
     steps = {"type": "array", "maxItems": MOST_POINTS, "items": {"type": "integer", "minimum": 1}}
-    return exact_object({"step": steps, **dict.fromkeys(columns, values)})
+    table = exact_object({"step": steps, **dict.fromkeys(columns, values)})
+    return table | {"properties": table["properties"] | dict.fromkeys(optional, values)}
 
 
 def exact_object(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ SCHEMA = exact_object(
         "environment": exact_object(PLACE | {"processes": {"type": "integer", "minimum": 1}}),
         "curves": exact_object(
             {
-                "train": _table("loss", "lr", "gradient_norm", "update_norm"),
+                "train": _table("loss", optional=LENGTHS),
                 "test": _table("loss", "accuracy"),
                 "test_subset": _table("loss", "accuracy"),
             }
@@ -130,7 +132,7 @@ class Record:
     * `data`: name, checksum and sizes of the data
     * `environment`: versions and hardware
     * `curves`: tables of columns over the column `step`: `train` (mean `loss` since the row before,
-      `lr`, `gradient_norm`, `update_norm`), `test` (`loss`, `accuracy` on the whole test set) and
+      and but for searches `lr`, `gradient_norm`, `update_norm`), `test` (`loss`, `accuracy` on the whole test set) and
       `test_subset` (the same on every n-th test image)
     * `final`: `step`, `train_loss`, `test_loss`, `test_accuracy` (0 to 1) after the last step
     * `times`: when the run began and how long it took

@@ -27,7 +27,7 @@ from experiments.batch_norm import synchronised
 from experiments.checkpoints import Checkpoints
 from experiments.code_versions import code_versions
 from experiments.configuration import Configuration
-from experiments.data import Data
+from experiments.data import HELD_OUT, Data
 from experiments.environment import describe_environment
 from experiments.optimizers import OptimizerChoice
 from experiments.progress import Progress
@@ -213,6 +213,9 @@ class Run:
         """Return the record of the finished run."""
         configuration, data = self.task.configuration, self.task.data
         curves = {name: table.columns for name, table in self.history.curves.items()}
+        if configuration.data.endswith(HELD_OUT):
+            # A search is read for its losses, and there are many of them.
+            curves["train"] = {name: curves["train"][name] for name in ("step", "loss")}
         seconds = self.seconds
         subset = len(data.test_labels[:: subset_stride(len(data.test_labels))])
         return Record(
