@@ -188,8 +188,9 @@ by the lists gave similar results in all cases that they tried. Without momentum
 memory, they were comparable to Adam's.
 
 Zhao et al. (arXiv 2407.07972) tuned SGD, Adafactor, Adam and Lion for language models of several sizes. Except for
-SGD all were comparable, in the best loss and in how much a wrong learning rate costs. Such comparisons test the whole
-bundle. What relative steps contribute, and what the lists cost, they do not tell apart.
+SGD all were comparable, in the best loss and in how much a wrong learning rate costs. Adafactors differ, as listed
+above, so look up which one a comparison has used. It tests a whole bundle: what relative steps contribute and what
+the lists cost is not told apart.
 """
 
 from __future__ import annotations

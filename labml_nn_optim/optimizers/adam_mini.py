@@ -85,7 +85,7 @@ makes it worse.
 
 With pixels as they are (one seed) the answer is another one: 485 to 569 times, and 148 to 166 after the division.
 Pixels at the border vary less, their curvature is smaller, and the diagonal sees that. A number for a neuron does
-not.
+not. The blocks are weaker there at the start, with 41 % of the squares, and have 81 to 92 % later.
 
 The paper looked at a small Transformer, and divides accordingly: by head for queries and keys, by neuron for values,
 projections and the feed-forward layers, by token for embedding and output. Dong et al. (arXiv 2505.02809), some of
@@ -112,7 +112,8 @@ digits, a network of the sizes 64, 128, 128, 10, 400 steps with $\alpha = 0.01$ 
 | Adam, pixels times factors from 1 down to 0.01 | 0.061 | 0.44 |
 | Adam-mini | 0.19 | 0.52 |
 
-The inputs of hidden layers are of more equal size. For the first layer of anything, bring them to one size.
+Hidden layers are more even: a number a row is within a factor of 2 of Adam's divisor for 77 to 83 % of their weights,
+and for 62 % in the first layer (the chapter on Adafactor has that table). Bring the inputs of a network to one size.
 
 ## How to divide
 
