@@ -13,17 +13,17 @@ asks how far the solution is from the start, which is one number for all weights
 how far the model has moved. Such a number has to be known before the first weight moves, so it is found in
 [prepare](base.py#GenericAdaptiveOptimizer.prepare), and put into every group.
 
-Two things are worth some care. Reading a number from a GPU makes the program wait for everything that the GPU
-has still to do, and a model has hundreds of tensors. So sums stay tensors, and [summed](#summed) reads all of them at once.
-And the sum over a model may need room for another copy of it. [batches](#batches) hands out lists of limited
+Two things are worth some care. Reading a number from a GPU makes the program wait for everything that the GPU has
+still to do, and a model has hundreds of tensors. So sums stay tensors, and [summed](#summed) reads all of them at
+once. And the sum over a model may need room for another copy of it. [batches](#batches) hands out lists of limited
 size, on a CPU one that fits the cache.
 
 The number itself lives in the groups, the same in each, and so in checkpoints. A checkpoint that is loaded
 [by name](named_state.py) into other groups brings no groups, but it does bring this:
 [WholeModelOptimizer](#WholeModelOptimizer) takes care of it.
 
-A [sharded](sharded.py) parameter has a part of its sum in each process. The parts are added over the processes that share it; those
-that hold the same part count once.
+A [sharded](sharded.py) parameter has a part of its sum in each process. The parts are added over the processes that
+share it; those that hold the same part count once.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def _cut(members: Sequence[Member]) -> Iterator[list[Member]]:
 
 # ## Sums of a batch
 #
-# Sums over tensors are in float64: then they hardly depend on the order of the parameters, which a checkpoint may change.
+# Sums over tensors are in float64: then they hardly depend on the order of the parameters, which a checkpoint may
+# change.
 def dot(left: TensorList, right: TensorList) -> Tensor:
     """Return the sum of all products of elements."""
     pairs = zip(left.tensors, right.tensors, strict=True)
