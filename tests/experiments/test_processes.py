@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -149,20 +150,33 @@ def workers_of(launcher):
     return [int(child) for child in children]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_all_processes_after_the_same_step_and_resume_goes_on(tmp_path, number):
-    folder = tmp_path / "stopped"
+def stop_after_a_while(folder, number):
+    """Train with two processes, stop them by a signal, and return what they wrote as errors."""
     with two_under_way(folder) as launcher:
         launcher.send_signal(number)
         _, _, errors = finish(launcher)
-    (line,) = own_lines(errors)
-    assert re.match(r"error: stopped after step \d+; the checkpoint is .*--resume$", line)
     assert "experiments/" not in errors
+    return own_lines(errors)
+
+
+def test_ctrl_c_stops_all_processes_after_the_same_step(tmp_path):
+    (line,) = stop_after_a_while(tmp_path, signal.SIGINT)
+    assert re.match(r"error: stopped after step \d+; the checkpoint is .*--resume$", line)
+
+
+def test_two_that_a_signal_stopped_go_on_together_or_one_goes_on_alone(tmp_path):
+    folder, alone = tmp_path / "stopped", tmp_path / "alone"
+    (line,) = stop_after_a_while(folder, signal.SIGTERM)
+    assert re.match(r"error: stopped after step \d+; the checkpoint is .*--resume$", line)
+    shutil.copytree(folder, alone)
     _, errors = done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", folder, "--resume")
     (line,) = own_lines(errors)
     assert re.match(r"note: going on after step \d+ of 69$", line)
     done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", tmp_path / "straight")
     assert record_in(folder)["curves"] == record_in(tmp_path / "straight")["curves"]
+    _, errors = done(sys.executable, *MNIST, "--epochs", 3, "--out", alone, "--resume")
+    assert "note: the checkpoint was made with processes 2, this run has 1" in errors
+    assert record_in(alone)["final"]["step"] == 69
 
 
 def test_one_process_that_hears_a_signal_stops_the_other(tmp_path):
@@ -173,15 +187,6 @@ def test_one_process_that_hears_a_signal_stops_the_other(tmp_path):
     assert len(own_lines(errors)) == 1
     # torchrun tells how the processes have ended.
     assert set(re.findall(r"exitcode +: (-?\d+)", errors)) == {"143"}
-
-
-def test_one_process_goes_on_from_the_checkpoint_of_two(tmp_path):
-    with two_under_way(tmp_path) as launcher:
-        launcher.send_signal(signal.SIGTERM)
-        finish(launcher)
-    _, errors = done(sys.executable, *MNIST, "--epochs", 3, "--out", tmp_path, "--resume")
-    assert "note: the checkpoint was made with processes 2, this run has 1" in errors
-    assert record_in(tmp_path)["final"]["step"] == 69
 
 
 def test_a_process_that_is_killed_ends_the_other_with_one_line(tmp_path):
