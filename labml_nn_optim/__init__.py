@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labml_nn_optim.decays.l1 import L1WeightDecay as L1WeightDecay
     from labml_nn_optim.decays.proximal import ProximalWeightDecay as ProximalWeightDecay
     from labml_nn_optim.decays.start import WeightDecayToStart as WeightDecayToStart
+    from labml_nn_optim.lbfgs import LBFGS as LBFGS
     from labml_nn_optim.optimizers.ada_belief import AdaBelief as AdaBelief
     from labml_nn_optim.optimizers.ada_bound import AdaBound as AdaBound
     from labml_nn_optim.optimizers.adadelta import Adadelta as Adadelta
@@ -83,6 +84,7 @@ __all__ = [
     "EMA",
     "LAMB",
     "LARS",
+    "LBFGS",
     "MARS",
     "SAM",
     "SGD",
@@ -150,6 +152,7 @@ _OTHERS = {
     "GenericAdaptiveOptimizer": "base",
     "GradScalerFP16": "optimizers.adam_fp16",
     "L1WeightDecay": "decays.l1",
+    "LBFGS": "lbfgs",
     "Lookahead": "wrappers.lookahead",
     "OptimizerConfigs": "configs",
     "ProximalWeightDecay": "decays.proximal",

@@ -499,7 +499,7 @@ class GenericAdaptiveOptimizer(Optimizer):
 
         torch casts state to the data type of its parameter, and moves it there. For half precision that
         would destroy it, so it is taken from the checkpoint again, in float32. So are single numbers, in
-        float64, which stay on the CPU.
+        float64, which stay on the CPU, and whole numbers, as they are.
         """
         with matching_names(self) as loaded:
             super().load_state_dict(state_dict)
@@ -523,7 +523,11 @@ class GenericAdaptiveOptimizer(Optimizer):
         for name, value in saved.items():
             if name in self.scalar_state:
                 found[name] = torch.as_tensor(value, dtype=torch.float64, device="cpu").clone()
-            elif is_half and name != "step" and isinstance(value, Tensor):
+            elif name == "step" or not isinstance(value, Tensor):
+                continue
+            elif not (value.is_floating_point() or value.is_complex()):
+                found[name] = value.to(param.device, copy=True)
+            elif is_half:
                 found[name] = value.to(param.device, torch.float32, copy=True)
         return found
 

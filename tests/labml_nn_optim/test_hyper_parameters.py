@@ -36,7 +36,14 @@ FOR_EPS: list[Bad] = [({"eps": None}, TypeError, r"eps must be .* got None")]
 SIGNED = {("adafactor", "beta2_decay")}
 
 # Whole numbers; all other numbers may have a fraction.
-COUNTS = {"max_precond_dim", "ns_steps", "precondition_frequency"}
+COUNTS = {
+    "max_precond_dim",
+    "min_8bit_size",
+    "ns_steps",
+    "precondition_frequency",
+    "rank",
+    "update_proj_gap",
+}
 
 
 def bad_betas(defaults: tuple[float, ...]) -> Iterator[Bad]:

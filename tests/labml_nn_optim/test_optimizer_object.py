@@ -246,7 +246,7 @@ def test_half_precision_keeps_its_state_in_float32_and_makes_no_nan(
         assert torch.isfinite(param).all()
         single = ("step", *get_optimizer(name).scalar_state)
         dtypes = {value.dtype for key, value in optimizer.state[param].items() if key not in single}
-        assert dtypes <= {torch.float32}
+        assert dtypes <= ({torch.float32, torch.uint8} if name == "adam_8bit" else {torch.float32})
 
 
 @every_name
