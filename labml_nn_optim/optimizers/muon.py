@@ -44,7 +44,7 @@ and that changes little: 90 %. In Muon's step they hold 22 %. Two other seeds lo
 
 A singular vector on the right is a pattern of inputs, one on the left a pattern of outputs. Patterns that most of
 the batch shares have large values, rare ones small values. The hope behind Muon is that rare ones are worth
-learning too. It is a hope. No theorem says so, and a small value may be noise as well.
+learning too. A small value may be noise just as well, and the rule does not ask.
 
 ## The update rule
 
@@ -137,7 +137,7 @@ seeds (AdamW's part of the last column at 0.001):
 | 0.01 | 0.0002 | $10^{-5}$ | 0.049 |
 | 0.02 | | | 0.0003 |
 
-AdamW's rate fits only roughly, as you see. In the first 50 steps gradients agree, and AdamW moves an element by 0.8
+AdamW's rate fits only roughly. In the first 50 steps gradients agree, and AdamW moves an element by 0.8
 to 0.5 $\alpha$. Muon moves it by 0.13 at most, less than 0.2, because the momentum does not fill its directions:
 from the 32nd on five steps do not reach 1. In a long run with noisy gradients the two come closer. In a short
 one try three times AdamW's rate.

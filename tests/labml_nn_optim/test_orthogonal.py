@@ -40,7 +40,8 @@ def of_rank_8(rows: int, columns: int) -> Tensor:
 
 
 def singular_values(matrix: Tensor) -> Tensor:
-    return torch.linalg.svdvals(matrix.double())
+    values: Tensor = torch.linalg.svdvals(matrix.double())
+    return values
 
 
 def on_numbers(coefficients: Sequence[Coefficients], x: Tensor) -> Tensor:
@@ -55,7 +56,7 @@ def error(found: Tensor, expected: Tensor) -> float:
 
 def by_singular_values(matrix: Tensor, coefficients: Sequence[Coefficients]) -> Tensor:
     u, values, vt = torch.linalg.svd(matrix, full_matrices=False)
-    return u @ torch.diag(on_numbers(coefficients, values / values.norm())) @ vt
+    return torch.mm(u * on_numbers(coefficients, values / values.norm()), vt)
 
 
 @pytest.mark.parametrize(
