@@ -1,4 +1,5 @@
 import contextlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+import unittest.mock
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,7 @@ from experiments.cli import run_command
 from experiments.data import CIFAR_FILES, CIFAR_FOLDER
 from experiments.records import RecordError, load, load_all, save
 from experiments.tracking import tracking
+from labml_nn_optim import Adam
 from tests.experiments.examples import make_record
 
 COMMANDS = {"mnist": mnist.main, "cifar": cifar.main}
@@ -275,27 +278,30 @@ def assert_ended_by_ctrl_c(status, text, out):
     return error
 
 
-@pytest.mark.slow
-def test_a_second_ctrl_c_does_not_wait_for_the_step_and_leaves_whole_checkpoints(
-    start_digits, tmp_path
-):
+def run_with_a_slow_step(arguments):
+    """Run an experiment whose third step takes a minute, and says when it begins."""
+    step, count = Adam.step, itertools.count(1)
+
+    def slow_at_the_third(optimizer, closure=None):
+        if next(count) == 3:
+            print("the third step", flush=True)
+            time.sleep(60)
+        return step(optimizer, closure)
+
+    with unittest.mock.patch.object(Adam, "step", slow_at_the_third):
+        return run_experiment("mnist", arguments)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_step_and_leaves_whole_checkpoints(start, tmp_path):
     out = tmp_path / "out"
-    ends = []
-    # Two signals within one operation of torch are one to Python, and a busy machine makes these long.
-    for pause in (0.0, 0.001, *(0.02 * 2**doubled for doubled in range(6)), *[0.05, 0.1] * 6):
-        process = start_digits(out, *LONG_STEPS)
-        before = steps(out)
-        process.wait_until(lambda known=before: steps(out) - known)
-        process.send(signal.SIGINT)
-        time.sleep(pause)
-        # After a long pause the first one may have ended it already.
-        with contextlib.suppress(ProcessLookupError):
-            process.send(signal.SIGINT)
-        status, _ = process.end()
-        ends.append(assert_ended_by_ctrl_c(status, process.text, out))
-        if pause and "error: interrupted" in ends:
-            break
-    assert "error: interrupted" in ends
+    process = start(run_with_a_slow_step, [*DIGITS, "--out", out, "--epochs", 1])
+    process.wait_until(lambda: "the third step" in process.text)
+    process.send(signal.SIGINT)
+    # Two signals that come before Python looks are one.
+    time.sleep(1)
+    process.send(signal.SIGINT)
+    status, _ = process.end()
+    assert assert_ended_by_ctrl_c(status, process.text, out) == "error: interrupted"
 
 
 @pytest.mark.slow
