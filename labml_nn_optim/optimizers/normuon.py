@@ -8,15 +8,103 @@ paper:
   year: 2025
   arxiv: "2510.05491"
 chapter: "7.6"
-needs: [optimizers/muon]
+needs: [orthogonal, optimizers/muon]
 symbols:
   \theta: param
   g: grad
   B: momentum_buffer
   v: second_momentum_buffer
+verified_against:
+  implementation: pytorch_optimizer.NorMuon 4.1.0, orthogonalized in float64, both ways of scaling
+  difference: 9e-16 over 100 noisy steps in float64
 ---
 
-# NorMuon
+# Orthogonal columns, uneven rows
+
+A layer of 512 neurons that each see 128 inputs has a weight of $512 \times 128$. [Muon](muon.py) makes its update
+orthogonal: all 128 singular values are about 1. A row of the update is the step of one neuron. How long are the 512
+rows?
+
+A network with three hidden layers learns MNIST, shrunk to $14 \times 14$ pixels. In step 90 of 100 with Muon:
+
+| weight | 80 % of the rows are between | the median |
+|---|---:|---:|
+| $512 \times 196$ | 0.34 and 0.59 | 0.48 |
+| $512 \times 128$ | 0.26 and 0.58 | 0.46 |
+| $128 \times 512$ | 0.88 and 1.01 | 0.93 |
+
+The longest rows of the two tall weights have 0.71 and 0.73. Some neurons move several times as far as others, and
+nothing but the matrix decides which.
+
+## What orthogonality says about rows
+
+Let $O = U V^T$ be exactly orthogonal, of $m$ rows and $n$ columns.
+
+If $m \le n$, then $O O^T = I$: every row has length 1. There is nothing to repair.
+
+If $m > n$, then only $O^T O = I$. The squared lengths of the rows are the diagonal of $O O^T = U U^T$, a projection
+onto $n$ of $m$ directions. Each lies between 0 and 1, and their sum is $n$. So they are $n / m$ on average and may be
+anything else. A neuron whose gradient is large, or unlike all others, gets a row of nearly 1.
+
+Five Newton-Schulz steps are not exact either. With Gaussian gradients whose rows have sizes of $e^z$, $z$ standard
+Gaussian, the shortest, the median and the longest row of $O$ are
+
+| shape | exact | five steps |
+|---|---:|---:|
+| $512 \times 128$ | 0.01, 0.38, 0.99 | 0.01, 0.36, 1.09 |
+| $256 \times 256$ | 1, 1, 1 | 0.32, 0.90, 1.01 |
+| $128 \times 512$ | 1, 1, 1 | 0.72, 0.93, 1.19 |
+
+In a square or wide matrix NorMuon mends the approximation, in a tall one it changes the rule.
+
+## The update rule
+
+$$
+\begin{aligned}
+O_t &= \text{Muon's orthogonal matrix of } \mu B_t + (1 - \mu)\, g_t \\
+v_t &= \beta_2 v_{t-1} + (1 - \beta_2)\, \operatorname{mean}_j\, O_{t,ij}^2, \qquad \text{one number a row} \\
+\hat O_t &= O_t / \sqrt{v_t} \\
+\theta_t &= (1 - \alpha\lambda)\, \theta_{t-1} - \alpha\, \ell\, \frac{\hat O_t}{\lVert \hat O_t \rVert}
+\end{aligned}
+$$
+
+The paper's length is $\ell = 0.2 \sqrt{m n}$, for a mean square of $0.2^2$ as in [Muon's](muon.py)
+`"match_rms_adamw"`. The authors' code has $\ell = \lVert O_t \rVert$ times Muon's factor for the shape.
+
+$v$ is not corrected for its start at 0. In step $t$ all rows lack the same factor $1 - \beta_2^t$, and the
+division by $\lVert \hat O_t \rVert$ removes it. In the first step all rows are equally long.
+
+It is [Adam's](adam.py) second moment, taken after the orthogonalization and one for a neuron. It costs 768 numbers
+for a weight of $768 \times 3072$, whose momentum is 2,359,296.
+
+**What is lost.** Rows of one length are not orthogonal columns. For the Gaussian gradients above and updates of
+$512 \times 128$ that are equally long, the singular values lie between 0.74 and 1.23 with Muon, between 0.46 and 1.71
+with NorMuon. The cosine of the two updates is 0.85. For the other two shapes it is 0.99.
+
+## Conventions
+
+- **The length.** `"match_rms_adamw"` is exact here: the RMS of a step is $0.2\,\alpha$. Muon's depends on the
+  singular values that five steps leave: $0.17\,\alpha$ for Gaussian gradients of $512 \times 128$, $0.18\,\alpha$ for
+  $256 \times 256$. At the same $\alpha$ NorMuon's steps are 10 to 15 % longer.
+- **The authors' code** is `"original"`, with $\alpha = 0.02$ and no decay by default. pytorch_optimizer calls the two
+  `match_rms` and `preserve_norm`.
+- **Kernels** of convolutions are flattened to rows here and in pytorch_optimizer. The authors' code takes means along
+  the last dimension, a row of the kernel, and keeps the length of every kernel by itself. The cosine of the two
+  updates is 0.94 for a random kernel of $32 \times 16 \times 3 \times 3$. They say that it is not tested for
+  convolutions.
+- **Which rows.** In the [speed run](https://github.com/KellerJordan/modded-nanogpt/pull/141) the authors average over
+  the columns of tall matrices and over the rows of wide ones. The paper and this file always look at rows.
+
+## What comparisons have found
+
+The paper reports a training efficiency that is 21.7 % better than Adam's and 11.3 % better than Muon's, for a model
+of 1.1 billion parameters. These are the authors' own runs.
+
+In the speed run on a small GPT NorMuon took 2315 steps instead of 2330 for the same loss, and 0.7 of 141 seconds
+less, over 20 runs each and with the numbers tuned for Muon
+([#144](https://github.com/KellerJordan/modded-nanogpt/pull/144)). In its track for optimizers the result with Muon
+was 3375 steps and with NorMuon 3250 ([#276](https://github.com/KellerJordan/modded-nanogpt/pull/276)). No comparison
+outside of language models is known to us, and the comparison of ten optimizers in arXiv 2509.02046 is older.
 """
 
 from __future__ import annotations
@@ -161,3 +249,75 @@ class NorMuon(Muon):
             )
         update = update.mul(norm_of_each(update).add_(FLOOR).reciprocal_().mul_(length))
         param.sub_(update.mul_(group["lr"]).view_as(param))
+
+
+# ## Choosing, and when not to
+#
+# - `lr` and all else: Muon's. Expect the best rate a little lower, for the steps are longer.
+# - `beta2`: 0.95, a memory of 20 steps. 0 makes all rows equal in every step.
+#
+# Take it where Muon is taken and weights are taller than wide, as the first half of a feed-forward layer is.
+#
+# ## Traps
+#
+# - **Small rows become large.** 64 rows of 16 have noise for gradients, one of them a thousandth of the size. Muon
+#   moves that row by less than 0.01 times as much as the others. NorMuon moves it as far as they go, and all of it is
+#   noise. When its gradients grow to the size of the others, its first steps are 4.4, 3.5 and 2.1 times as long as
+#   theirs: $v$ has to learn first. With Muon they are half as long.
+# - **Two second decay rates.** `beta2` is the rows', `betas` is AdamW's for vectors.
+# - **Rows are neurons** in `nn.Linear`, and channels in `nn.Conv2d`. A weight that is stored as inputs by outputs has
+#   them the other way round.
+# - **Decay and momentum** are Muon's, and so is the list of what is no matrix: embeddings and the output layer belong
+#   in a group with `matrices=False`.
+#
+# ## Exercises
+#
+# **1.** The squared lengths of the rows of an exactly orthogonal tall matrix add up to $n$. When is one of them 1?
+#
+# ::: solution
+# The diagonal of the projection $U U^T$ is 1 in place $i$ if the axis $i$ lies in the space that the columns of $U$
+# span: some input moves this neuron alone.
+#
+# ```python
+# import torch
+#
+# generator = torch.Generator().manual_seed(0)
+# gradient = torch.randn(6, 3, generator=generator)
+# gradient[0, 0], gradient[0, 1:], gradient[1:, 0] = 1.0, 0.0, 0.0
+# u, _, v = torch.linalg.svd(gradient, full_matrices=False)
+# squares = (u @ v).square().sum(dim=1)
+# torch.testing.assert_close(squares[0], torch.tensor(1.0))
+# torch.testing.assert_close(squares.sum(), torch.tensor(3.0))
+# ```
+# :::
+#
+# **2.** Check that bias correction would change nothing.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim import NorMuon
+#
+# weight = torch.nn.Parameter(torch.zeros(8, 3, dtype=torch.float64))
+# optimizer = NorMuon([weight], lr=1.0, weight_decay=0.0, momentum=0.0, nesterov=False)
+# generator = torch.Generator().manual_seed(0)
+# for step in range(1, 4):
+#     before = weight.detach().clone()
+#     weight.grad = torch.randn(8, 3, generator=generator, dtype=torch.float64)
+#     optimizer.step()
+#     made = before - weight.detach()
+# v = optimizer.state[weight]["second_momentum_buffer"]
+# # Undo the division to get back the direction of $O$, and divide by the corrected root.
+# corrected = made * v.sqrt() / (v / (1 - 0.95**step)).sqrt()
+# corrected = corrected * made.norm() / corrected.norm()
+# torch.testing.assert_close(corrected, made)
+# ```
+# :::
+#
+# **3.** How long is a row of a $4n \times n$ update with Muon on average, and with NorMuon, if
+# $\ell = \lVert O \rVert$?
+#
+# ::: solution
+# $\lVert O \rVert^2 = n$ in both cases, over $4n$ rows: the root of the mean square is $\frac12$. With NorMuon every
+# row has about this length.
+# :::
