@@ -215,6 +215,8 @@ State: one tensor for a matrix instead of AdamW's two.
 - **The gradient.** Jordan's code and pytorch_optimizer overwrite `p.grad` with $\tilde B$. Whoever logs gradient
   norms after the step logs something else. A parameter without a gradient moves on in Jordan's code; here and in
   torch it does not.
+- **Checkpoints** of torch's Muon load here with their scale, and ours load there. torch writes `None` for
+  `"original"`.
 
 ## What comparisons found
 
@@ -270,7 +272,7 @@ class Muon(GenericAdaptiveOptimizer):
     - `weight_decay`: a number, decoupled and times `lr`, or a
       [WeightDecay](../weight_decay.py#WeightDecay)
     - `adjust_lr_fn`: how the shape scales a step of a matrix: `"match_rms_adamw"`, `"original"` or
-      `"spectral_unclamped"`
+      `"spectral_unclamped"`; `None`, torch's default, is `"original"`
     - `ns_coefficients`: $(a, b, c)$ of every step, or `"polar_express"`
     - `ns_steps`: how many steps orthogonalize
     - `ns_dtype`: the data type in which they do; `None` is `torch.bfloat16` on a GPU and that of the
@@ -296,7 +298,7 @@ class Muon(GenericAdaptiveOptimizer):
         momentum: float = 0.95,
         nesterov: bool = True,
         weight_decay: WeightDecay | float = 0.1,
-        adjust_lr_fn: str = "match_rms_adamw",
+        adjust_lr_fn: str | None = "match_rms_adamw",
         ns_coefficients: Coefficients | str = NEWTON_SCHULZ,
         ns_steps: int = 5,
         ns_dtype: torch.dtype | None = None,
@@ -327,7 +329,8 @@ class Muon(GenericAdaptiveOptimizer):
         require_number("momentum", group["momentum"], below=1.0)
         require_flag("nesterov", group["nesterov"])
         require_flag("matrices", group["matrices"])
-        require_choice("adjust_lr_fn", group["adjust_lr_fn"], SCALES)
+        if group["adjust_lr_fn"] is not None:
+            require_choice("adjust_lr_fn", group["adjust_lr_fn"], SCALES)
         require_count("ns_steps", group["ns_steps"], minimum=1)
         require_number("vector_lr_scale", group["vector_lr_scale"])
         coefficients = group["ns_coefficients"]
@@ -408,12 +411,12 @@ class Muon(GenericAdaptiveOptimizer):
         param.sub_(exp_avg.div(denominator).mul_(group["step_size"]))
 
 
-def shape_scale(rows: int, columns: int, adjust_lr_fn: str) -> float:
+def shape_scale(rows: int, columns: int, adjust_lr_fn: str | None) -> float:
     """Return the factor of a step for matrices of this shape."""
     if adjust_lr_fn == "match_rms_adamw":
         return 0.2 * math.sqrt(max(rows, columns))
     quotient = rows / columns
-    return math.sqrt(max(1.0, quotient) if adjust_lr_fn == "original" else quotient)
+    return math.sqrt(quotient if adjust_lr_fn == "spectral_unclamped" else max(1.0, quotient))
 
 
 # ## Choosing, and when not to
