@@ -9,15 +9,148 @@ paper:
   arxiv: "2502.07529"
   venue: ICML
 chapter: "7.7"
-needs: [optimizers/muon, optimizers/signum]
+needs: [orthogonal, optimizers/muon, optimizers/signum]
 symbols:
   \theta: param
   g: grad
   B: momentum_buffer
   \rho: scale
+  \mu: momentum
+verified_against:
+  implementation: pytorch_optimizer.SCION 4.1.0, orthogonalized in float64, all norms and both forms
+  difference: 1e-15 over 100 noisy steps in float64
 ---
 
-# Scion
+# The same learning rate for a wider network
+
+A network of three layers learns from a fixed teacher: 16 inputs, 4 outputs, and between them a square weight of some
+width. Its mean squared error after 120 steps, with a rate that falls to 0:
+
+| | $\alpha$ | width 32 | 128 | 512 |
+|---|---:|---:|---:|---:|
+| Adam | 0.03 | 0.11 | 0.051 | 2.5 |
+| | 0.01 | 0.17 | 0.062 | 0.073 |
+| | 0.003 | 0.31 | 0.10 | 0.088 |
+| | 0.001 | 0.99 | 0.22 | 0.064 |
+| Scion | 0.3 | 0.096 | 0.003 | 0.0008 |
+| | 0.1 | 0.035 | 0.0003 | 0.0002 |
+| | 0.03 | 0.13 | 0.011 | 0.0001 |
+| | 0.01 | 0.84 | 0.57 | 0.41 |
+
+Adam's best rate of the narrow networks breaks the wide one: 2.5 is the error of an output of 0. Scion's 0.1 is good
+for all three.
+
+Why? Let a step be for one example. The gradient of an $m \times n$ weight is $\delta x^T$, with an input $x$ of root
+mean square 1. How much does the first step with $\alpha = 1$ change the output, as a root mean square?
+
+| $m \times n$ | Adam | Muon, `"match_rms_adamw"` | Muon, `"original"` | Scion |
+|---|---:|---:|---:|---:|
+| $64 \times 64$ | 51 | 1.1 | 0.70 | 0.70 |
+| $256 \times 256$ | 202 | 2.2 | 0.70 | 0.70 |
+| $1024 \times 1024$ | 809 | 4.5 | 0.70 | 0.70 |
+| $1024 \times 64$ | 51 | 1.1 | 0.70 | 0.70 |
+| $64 \times 1024$ | 809 | 18 | 2.8 | 0.70 |
+
+Adam moves every weight by $\alpha$, each with the sign that suits it, and $n$ of them add up. Scion's change would be
+1 at any shape. Five Newton-Schulz steps make 0.70 of it.
+
+## A ball instead of a rate
+
+Let $\lVert \cdot \rVert$ be any norm of weights. Ask for the point of its unit ball where a linear function is
+largest:
+
+$$
+s(B) = \underset{\lVert s \rVert \le 1}{\arg\max}\; \langle B, s \rangle
+$$
+
+With a minus sign it is the minimum: the *linear minimization oracle* of the paper's title. In the Euclidean norm $s$
+is $B / \lVert B \rVert$. In the largest-entry norm every entry is chosen by itself, and $s = \operatorname{sign} B$:
+that is [Signum](signum.py).
+
+In the spectral norm, for $B = U \Sigma V^T$,
+
+$$
+\langle B, s \rangle = \sum_i \sigma_i\, u_i^T s\, v_i \le \sum_i \sigma_i \lVert s \rVert_2
+$$
+
+since no $u^T s\, v$ of unit vectors exceeds the largest singular value of $s$. At $s = U V^T$ all are 1 and both
+sides agree. That is [Muon](muon.py).
+
+So the question is which norm. A layer takes inputs of root mean square 1 to outputs that shall have it, too. The
+factor by which $s$ enlarges a root mean square is at most
+
+$$
+\max_x \frac{\lVert s x \rVert / \sqrt m}{\lVert x \rVert / \sqrt n} = \sqrt{\frac nm}\, \lVert s \rVert_2
+$$
+
+It is 1 for $s = \sqrt{m / n}\; U V^T$. The first and the last layer have other inputs and outputs:
+
+| layer | its input or output | `norm` | $s$ |
+|---|---|---|---|
+| hidden | root mean square 1 on both sides | `"spectral"` | $\sqrt{m / n}\; U V^T$ |
+| kernel $k \times k$, $i$ channels | the same at every place | `"spectral"` | $\sqrt{m / i}\; U V^T / k^2$ |
+| first, images | some input of root mean square 1 | `"spectral_clamped"` | $\max(1, \sqrt{m / n})\; U V^T$ |
+| first, ones and zeros | an output is one column | `"column"` | columns of length $\sqrt m$ |
+| embedding | an output is one row | `"embedding"` | rows of length $\sqrt n$ |
+| last | the largest logit counts | `"row"` | rows of length $1 / \sqrt n$ |
+| last | a smaller ball in that one | `"sign"` | $\operatorname{sign}(B) / n$ |
+| vector | | any | root mean square 1 |
+
+A row of length $1 / \sqrt n$ changes its logit by 1 at most, by Cauchy and Schwarz. So does a row of entries
+$\pm 1/n$.
+
+## The update rule
+
+$$
+\begin{aligned}
+B_t &= \mu B_{t-1} + (1 - \mu)\, g_t \\
+\theta_t &= (1 - \alpha\lambda)\, \theta_{t-1} - \alpha\, \rho\, s(B_t)
+\end{aligned}
+$$
+
+Two values of the decay $\lambda$ have names of their own.
+
+**$\lambda = 0$, unconstrained:** a step of length $\alpha\rho$ in the chosen norm, whatever the gradient's size.
+
+**$\lambda = 1$, constrained,** the default. Now
+
+$$
+\theta_t = (1 - \alpha)\, \theta_{t-1} + \alpha \cdot \big( {-\rho}\, s(B_t) \big)
+$$
+
+is a point on the segment from $\theta_{t-1}$ to a point of the ball of radius $\rho$. A ball has all segments between
+its points, so weights that start inside stay inside. This is the method of Frank and Wolfe, with noise. For
+any other $\lambda$ the ball has the radius $\rho / \lambda$. That is what decoupled decay does in Muon, too.
+
+With a gradient whose direction stays and $\alpha = 0.02$, the spectral norm in radii:
+
+| step | 10 | 50 | 200 | 1000 |
+|---|---:|---:|---:|---:|
+| $\lambda = 1$ | 0.20 | 0.70 | 1.09 | 1.11 |
+| $\lambda = \frac12$ | 0.20 | 0.87 | 1.9 | 2.2 |
+| $\lambda = 0$ | 0.21 | 1.1 | 4.4 | 22 |
+
+1.11 and not 1, as five Newton-Schulz steps make singular values between 0.7 and 1.2.
+
+## Conventions
+
+- **Momentum.** The paper and both public programs give the share of the *new* gradient, `momentum=0.1`. Here it is
+  the share of the old average, 0.9, as everywhere. The authors' code has no momentum by default, their notes advise
+  0.1, and 0.5 for short runs with little noise.
+- **The form.** Constrained is the authors' default, unconstrained that of pytorch_optimizer, which has `constraint`
+  besides its decay.
+- **Muon.** With `momentum=0.95` and the same decay, `"spectral"` is Muon without Nesterov and with
+  `"spectral_unclamped"` to 15 digits. `"sign"` with $\rho = n$ is Signum.
+- **Kernels.** The authors' code divides by $k^2$ for square ones. `"sign"` and the others refuse kernels there; here
+  a kernel is a matrix with a row for each output channel.
+- **Initialization.** The authors' `init()` replaces all weights by points of the ball's surface, and their networks
+  multiply ReLU by $\sqrt 2$. Neither is done here.
+
+## What comparisons have found
+
+The paper reports faster training of small GPTs than with Adam, without Adam for any parameter, and learning rates
+that carry over from narrow models to wide ones. These are the authors' runs. We found no comparison by others with
+numbers that we could check.
 """
 
 from __future__ import annotations
@@ -164,3 +297,84 @@ def best_point(average: Tensor, group: Mapping[str, Any]) -> Tensor:
     }[norm]
     sizes = torch.linalg.vector_norm(matrices, dim=dim, keepdim=True)
     return matrices.div(sizes.div_(length).add_(eps)).view_as(average)
+
+
+# ## Choosing, and when not to
+#
+# - `scale`: $\rho$ says how large the weights may be. The authors have 50 for the blocks of a GPT and 3000 for its
+#   last layer with `"sign"`, at $\alpha = 2^{-12}$; 8 and 128 at $2^{-4}$ for a small convolutional network; 1 and
+#   1024 at $2^{-6}$ for a perceptron.
+# - `lr`: what counts without decay is $\alpha\rho$. With decay $\alpha$ alone is how fast the past is forgotten:
+#   $1 / \alpha$ steps.
+# - The state is one tensor of the weight's shape. AdamW has two.
+#
+# ```python
+# Scion(
+#     [
+#         {"params": embedding.parameters(), "norm": "embedding"},
+#         {"params": blocks.parameters()},
+#         {"params": head.parameters(), "norm": "sign", "scale": 3000.0},
+#     ],
+#     lr=2**-12,
+#     scale=50.0,
+# )
+# ```
+#
+# Take it to tune a narrow model and train a wide one, and where no part shall be left to AdamW. Leave it for
+# fine-tuning in the constrained form: weights that come from elsewhere lie outside of the ball, and are pulled in.
+#
+# ## Traps
+#
+# - **The default decay is 1.** That is no number to compare with AdamW's 0.01. It is multiplied by $\alpha$, and
+#   $\rho$ is what it balances. A schedule that takes $\alpha$ to 0 ends both.
+# - **The radius bounds the network.** In the constrained form each layer enlarges a root mean square by $\rho$ at
+#   most. If the task needs more, the loss stays high and the gradient does not shrink.
+# - **$\alpha\lambda > 1$** goes past the point, and signs alternate.
+# - **A step does not shrink near the minimum.** Its length is $\alpha\rho$ as long as there is any gradient. Let
+#   $\alpha$ fall to 0.
+# - **Gradient clipping** does nothing to the length. It only gives the clipped gradient less weight in $B$.
+#
+# ## Exercises
+#
+# **1.** Find $s(B)$ for the norm that is the sum of all singular values.
+#
+# ::: solution
+# $\langle B, s \rangle \le \sigma_1 \sum_i \sigma_i(s) = \sigma_1$, and $s = u_1 v_1^T$ reaches it: a step of rank
+# one, along the strongest direction.
+#
+# ```python
+# import torch
+#
+# generator = torch.Generator().manual_seed(0)
+# b = torch.randn(5, 4, generator=generator)
+# u, sigma, v = torch.linalg.svd(b, full_matrices=False)
+# s = torch.outer(u[:, 0], v[0])
+# torch.testing.assert_close((b * s).sum(), sigma[0])
+# ```
+# :::
+#
+# **2.** Check with random points that no point of the ball of `"sign"` beats the sign, and that all of them are in
+# the ball of `"row"`.
+#
+# ::: solution
+# ```python
+# import torch
+# from labml_nn_optim.optimizers.scion import best_point
+#
+# generator = torch.Generator().manual_seed(0)
+# b = torch.randn(1, 3, 8, generator=generator)
+# best = best_point(b, {"norm": "sign", "eps": 0.0})
+# for _ in range(100):
+#     other = (2 * torch.rand(1, 3, 8, generator=generator) - 1) / 8
+#     assert (b * other).sum() < (b * best).sum()
+#     assert (other.norm(dim=-1) <= 1 / 8**0.5).all()
+# ```
+# :::
+#
+# **3.** How long does a weight that starts at the center need to come within 5 % of the surface of the ball, with
+# $\lambda = 1$ and a gradient that does not change?
+#
+# ::: solution
+# The distance to the point is multiplied by $1 - \alpha$ in each step: $(1 - \alpha)^t = 0.05$, and $t = 3 / \alpha$
+# for a small $\alpha$.
+# :::
