@@ -16,12 +16,69 @@ symbols:
   g: grad
   \bar r: r_bar
   v: grad_sum
+  \eta: eta
 verified_against:
   implementation: the paper's algorithm, written out in the tests
-  difference: 1e-15 over 100 noisy steps in float64
+  difference: 3e-16 over 100 noisy steps in float64
 ---
 
-# The update rule
+# Gradients from before the journey
+
+[DoG](dog.py) divides by the root of all squared gradients. Those of the first steps were taken at the start, when
+$\bar r$ was $10^{-6}$, and they count like all others. On DoG's example, let the first five losses be a hundred times
+as large. The distance to the solution, 4.47 at first:
+
+| step | 200 | 500 | 1000 | 2000 |
+|---|---:|---:|---:|---:|
+| DoG | 4.5 | 4.5 | 4.5 | 4.5 |
+| DoWG | 4.5 | 0.41 | 0.18 | 0.13 |
+
+DoWG lets each square count with the $\bar r^2$ of its time. While $\bar r$ rises by a factor of a million, early
+gradients lose a factor of $10^{12}$.
+
+## The update rule
+
+$$
+\begin{aligned}
+\bar r_t &= \max\left( \bar r_{t-1},\; \lVert \theta_{t-1} - \theta_0 \rVert \right), \qquad
+\bar r_1 = r_\varepsilon \left( 1 + \lVert \theta_0 \rVert \right) \\
+v_t &= v_{t-1} + \bar r_t^2\, \lVert g_t \rVert^2 \\
+\theta_t &= \theta_{t-1} - \alpha\, \eta_t\, g_t, \qquad \eta_t = \frac{\bar r_t^2}{\sqrt{v_t}}
+\end{aligned}
+$$
+
+With a constant $\bar r$ it cancels, and this is DoG. So DoWG differs while $\bar r$ rises, and its traces stay in $v$
+after that.
+
+It rises faster. With a constant gradient $v_t$ is made of the last few steps, and $\bar r$ grows 1.84-fold in each
+step, instead of $e^{2 \sqrt t}$. In DoG's example half of the distance is reached in step 45, where DoG needs 265.
+The errors at the end are alike: 0.0088 for the average of the weights, DoG 0.0073.
+
+On a smooth loss the gradients shrink on the way, and large early ones hold DoG back. For a quadratic with curvatures
+from 0.01 to 1, without noise, the loss begins at 2.3:
+
+| step | 100 | 500 | 2000 |
+|---|---:|---:|---:|
+| DoG | 0.39 | 0.0014 | $6 \cdot 10^{-8}$ |
+| DoWG | 0.001 | $4 \cdot 10^{-10}$ | $2 \cdot 10^{-31}$ |
+| gradient descent, $\alpha = 1$ | 0.002 | $2 \cdot 10^{-7}$ | $2 \cdot 10^{-20}$ |
+
+That is the paper's point: one rule, without a number to choose, has the rate of tuned gradient descent up to
+logarithms, for smooth and for other convex losses. That is for gradients without noise. With noise Khaled and Jin
+(2024, arXiv 2402.07793) have a similar statement, if the noise is well behaved.
+
+## What forgetting costs
+
+Noise and nothing else, as the farthest distance $\bar r$ that it leads to:
+
+| step | 100 | 1000 | 10 000 |
+|---|---:|---:|---:|
+| DoG, 1000 weights | $7 \cdot 10^{-6}$ | $2 \cdot 10^{-5}$ | $7 \cdot 10^{-5}$ |
+| DoWG, 1000 weights | 0.0004 | 1400 | $10^{17}$ |
+| DoWG, 10 weights | 0.0004 | 0.0009 | 1.9 |
+
+A random walk goes away from its start, in many dimensions the more surely. DoG's sum brakes it. In DoWG a longer
+$\bar r$ makes the sum of the past small, so the next steps are as long as the whole way so far.
 """
 
 from __future__ import annotations
@@ -51,3 +108,53 @@ class DoWG(DoG):
     def rate(self, r_bar: float, total: float) -> float:
         r"""Return $\eta_t = \bar r_t^2 / \sqrt{v_t}$."""
         return r_bar**2 / math.sqrt(total)
+
+
+# ## Choosing, and when not to
+#
+# Take DoWG for gradients with little noise, and where the start is wild. For small noisy batches DoG is the safer
+# one. Everything else that [DoG's chapter](dog.py) says of `lr`, `reps_rel`, groups, decay and averages holds here
+# too.
+#
+# The authors' own comparison is of networks on CIFAR-10. We know of no larger one.
+#
+# ## Traps
+#
+# - **Watch `optimizer.param_groups[0]["r_bar"]`.** If it is far larger than the weights, noise has driven it there.
+#   It does not come back.
+# - **$\varepsilon$** stands in the first square here, $v_1 = \bar r_1^2 (\varepsilon + \lVert g_1 \rVert^2)$. Added
+#   to $v$, $10^{-8}$ would be larger than all squares of the beginning, with $\bar r^2 = 10^{-12}$.
+#
+# ## Exercises
+#
+# **1.** With a constant gradient of 1, let $\bar r$ grow by a factor of $q$ in each step. Which $q$ is it?
+#
+# ::: solution
+# $v_t = \bar r_t^2 (1 + q^{-2} + q^{-4} + \dots) = \bar r_t^2 / (1 - q^{-2})$, so a step is $\eta_t = \bar r_t
+# \sqrt{1 - q^{-2}}$ long, and $\bar r_{t+1} = \bar r_t + \eta_t$: $q = 1 + \sqrt{1 - q^{-2}}$. The solution is 1.84.
+#
+# ```python
+# import torch
+# from labml_nn_optim import DoWG
+#
+# q = 2.0
+# for _ in range(100):
+#     q = 1 + (1 - q**-2) ** 0.5
+# theta = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+# optimizer = DoWG([theta])
+# distances = []
+# for _ in range(100):
+#     theta.grad = torch.ones_like(theta)
+#     optimizer.step()
+#     distances.append(optimizer.param_groups[0]["r_bar"])
+# assert abs(distances[-1] / distances[-2] - q) < 1e-6
+# assert abs(q - 1.8393) < 1e-4
+# ```
+# :::
+#
+# **2.** Show that DoWG's first step is DoG's.
+#
+# ::: solution
+# $\eta_1 = \bar r_1^2 / \sqrt{\bar r_1^2 (\varepsilon + \lVert g_1 \rVert^2)} = \bar r_1 / \sqrt{\varepsilon + \lVert
+# g_1 \rVert^2}$.
+# :::
