@@ -141,8 +141,8 @@ With a gradient whose direction stays and $\alpha = 0.02$, the spectral norm in 
   besides its decay.
 - **Muon.** With `momentum=0.95` and the same decay, `"spectral"` is Muon without Nesterov and with
   `"spectral_unclamped"` to 15 digits. `"sign"` with $\rho = n$ is Signum.
-- **Kernels.** The authors' code divides by $k^2$ for square ones. `"sign"` and the others refuse kernels there; here
-  a kernel is a matrix with a row for each output channel.
+- **Kernels.** The authors' code divides by $k^2$ for square ones. Its `Sign` refuses kernels; here a kernel is a
+  matrix with a row for each output channel.
 - **Initialization.** The authors' `init()` replaces all weights by points of the ball's surface, and their networks
   multiply ReLU by $\sqrt 2$. Neither is done here.
 

@@ -37,11 +37,15 @@ SIGNED = {("adafactor", "beta2_decay")}
 
 # Whole numbers; all other numbers may have a fraction.
 COUNTS = {
+    "balance_frequency",
     "max_precond_dim",
+    "max_size_triangular",
     "min_8bit_size",
+    "min_ndim_triangular",
     "ns_steps",
     "precondition_frequency",
     "rank",
+    "seed",
     "update_proj_gap",
 }
 
