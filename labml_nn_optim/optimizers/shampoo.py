@@ -85,16 +85,17 @@ class Shampoo(GenericAdaptiveOptimizer):
     - `weight_decay`: a number, decoupled and times `lr`, or a
       [WeightDecay](../weight_decay.py#WeightDecay)
     - `accumulate`: sum the statistics, as the paper does, and do not average them
-    - `exponent`: the power $p > 0$ of each inverse root; `None` is $1 / (2k)$ for $k$ dimensions
+    - `exponent`: the power $p > 0$ of each inverse root; `None` is $1 / (2k)$ for $k$ matrices
     - `grafting`: whose length a step has: `"adam"`, `"sgd"`, or its own, `"none"`
-    - `precondition_frequency`: how many steps inverse roots are used
+    - `precondition_frequency`: $f$, how many steps inverse roots are used; the first are found in step $f$
     - `max_precond_dim`: a longer dimension has no matrix
+    - `precondition_1d`: whether a vector has a matrix
     - `defaults`: more defaults of a group
     - `options`: how the rule is run, [RunOptions](../base.py#RunOptions), but neither `compile` nor
       `flat`
 
     State: one tensor of the parameter's shape, another one for `"adam"`, and two matrices for each of
-    its dimensions.
+    its dimensions that has some.
     Raises `TypeError` or `ValueError` for a hyper-parameter of the wrong kind or out of its range.
     Gupta et al. (2018), algorithm 2; grafting from Agarwal et al. (2020), arXiv 2002.11803.
     """
@@ -113,6 +114,7 @@ class Shampoo(GenericAdaptiveOptimizer):
         grafting: str = "adam",
         precondition_frequency: int = 10,
         max_precond_dim: int = 1024,
+        precondition_1d: bool = False,
         *,
         defaults: Mapping[str, Any] | None = None,
         **options: Unpack[RunOptions],
@@ -123,6 +125,7 @@ class Shampoo(GenericAdaptiveOptimizer):
             "grafting": grafting,
             "precondition_frequency": precondition_frequency,
             "max_precond_dim": max_precond_dim,
+            "precondition_1d": precondition_1d,
         }
         own |= dict(defaults or {})
         super().__init__(params, own, lr, betas, eps, weight_decay, **options)
@@ -136,26 +139,31 @@ class Shampoo(GenericAdaptiveOptimizer):
             require_number("exponent", group["exponent"], above=0.0)
         require_count("precondition_frequency", group["precondition_frequency"], minimum=1)
         require_count("max_precond_dim", group["max_precond_dim"], minimum=1)
+        require_flag("precondition_1d", group["precondition_1d"])
 
     def init_state(self, state: dict[str, Any], group: Mapping[str, Any], param: Tensor) -> None:
-        r"""Start all averages and statistics at zero; the roots are found in the first step."""
+        r"""Start averages and statistics at zero, and each root as the identity."""
         state["exp_avg"] = torch.zeros_like(param)
         if group["grafting"] == "adam":
             state["exp_avg_sq"] = torch.zeros_like(param)
+        if param.dim() < 2 and not group["precondition_1d"]:
+            return
         for dim in preconditioned_dims(param, group["max_precond_dim"]):
             size = param.shape[dim]
             state[f"gram_{dim}"] = param.new_zeros(size, size)
-            state[f"root_{dim}"] = param.new_zeros(size, size)
+            state[f"root_{dim}"] = torch.eye(size, dtype=param.dtype, device=param.device)
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
-        r"""Compute the corrections of the averages, and whether the roots are due."""
+        r"""Compute the corrections of the averages, and whether roots are there, and due."""
         beta1, beta2 = group["betas"]
+        frequency = group["precondition_frequency"]
         return {
             "correction1": 1 - beta1**step,
             "correction2": 1 - beta2**step,
             "memory": 1.0 if group["accumulate"] else beta2,
             "weight": 1.0 if group["accumulate"] else 1 - beta2,
-            "is_due": (step - 1) % group["precondition_frequency"] == 0,
+            "has_roots": step >= frequency,
+            "is_due": step % frequency == 0,
         }
 
     def step_param(
@@ -167,22 +175,23 @@ class Shampoo(GenericAdaptiveOptimizer):
         # $m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t$, corrected
         state["exp_avg"].lerp_(grad, 1 - group["betas"][0])
         mean = state["exp_avg"].div(group["correction1"])
-        # $L^{-1/4}\, \hat m\, R^{-1/4}$
-        update = mean
-        for dim in _dims(state):
-            update = multiply_along(update, state[f"root_{dim}"], dim)
-        if group["grafting"] != "none":
-            graft = self._graft(state, group, grad, mean)
-            # An update of zero has no direction that could be given a length.
+        update = self._graft(state, group, grad, mean)
+        dims = _dims(state)
+        if dims and group["has_roots"]:
             length = norm_of_each(update)
-            update = update.mul(
-                norm_of_each(graft).div(length.clamp_min(torch.finfo(length.dtype).tiny))
-            )
+            # $L^{-1/4}\, \hat m\, R^{-1/4}$
+            update = mean
+            for dim in dims:
+                update = multiply_along(update, state[f"root_{dim}"], dim)
+            if group["grafting"] != "none":
+                # An update of zero has no direction that could be given a length.
+                own = norm_of_each(update)
+                update = update.mul(length.div(own.clamp_min(torch.finfo(own.dtype).tiny)))
         param.sub_(update.mul(group["lr"]))
 
     def _follow(self, state: dict[str, Any], group: Mapping[str, Any], grad: Tensor) -> None:
         dims = _dims(state)
-        exponent = group["exponent"] or 1 / (2 * max(1, grad.dim() - 1))
+        exponent = group["exponent"] or 1 / (2 * max(1, len(dims)))
         scale = 1.0 if group["accumulate"] else group["correction2"]
         for dim in dims:
             gram = state[f"gram_{dim}"]
@@ -198,7 +207,7 @@ class Shampoo(GenericAdaptiveOptimizer):
     def _graft(
         state: dict[str, Any], group: Mapping[str, Any], grad: Tensor, mean: Tensor
     ) -> Tensor:
-        if group["grafting"] == "sgd":
+        if group["grafting"] != "adam":
             return mean
         beta2 = group["betas"][1]
         exp_avg_sq = state["exp_avg_sq"]

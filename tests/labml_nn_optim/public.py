@@ -548,6 +548,7 @@ PUBLIC: dict[str, Public] = {
             "accumulate": True,
             "grafting": "none",
             "precondition_frequency": 1,
+            "precondition_1d": True,
         },
     ),
     "signum": pytorch_optimizers(pytorch_optimizer.SignSGD),
