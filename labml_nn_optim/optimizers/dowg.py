@@ -11,12 +11,8 @@ paper:
 chapter: "5.7"
 needs: [optimizers/dog]
 symbols:
-  \theta: param
-  \theta_0: p0
-  g: grad
   \bar r: r_bar
   v: grad_sum
-  \eta: eta
 verified_against:
   implementation: the paper's algorithm, written out in the tests
   difference: 3e-16 over 100 noisy steps in float64
