@@ -18,7 +18,6 @@ symbols:
   m: exp_avg
   v: exp_avg_sq
 verified_against:
-  
   implementation: >-
     a program of our own that reads each number off its bits; in float32 bitsandbytes.optim.Adam8bit 0.50.2
   difference: 1.2e-15 over 100 noisy steps in float64; 0.004 in float32, where Adam is 0.04 away
