@@ -142,12 +142,11 @@ def summed(found: Iterable[tuple[Batch, Sequence[Tensor]]]) -> list[float]:
 
 
 def _over_processes(part: Tensor, like: Tensor) -> Tensor:
-    if not is_distributed(like):
-        return part
-    from torch.distributed.tensor import DTensor, Partial, Replicate
-
-    terms = [Replicate() if each.is_replicate() else Partial() for each in like.placements]
-    return DTensor.from_local(part, like.device_mesh, terms, run_check=False).full_tensor()
+    if is_distributed(like):
+        for dim, placement in enumerate(like.placements):
+            if not placement.is_replicate():
+                torch.distributed.all_reduce(part, group=like.device_mesh.get_group(dim))
+    return part
 
 
 class WholeModelOptimizer(GenericAdaptiveOptimizer):

@@ -24,7 +24,7 @@ BRISK: dict[str, dict[str, Any]] = {
     "dog": {"reps_rel": 0.1},
     "dowg": {"reps_rel": 0.1},
     "noam": {"warmup": 2, "d_model": 1},
-    "prodigy": {"d0": 0.02, "d_coef": 50.0},
+    "prodigy": {"d0": 0.02, "d_coef": 200.0},
 }
 WAYS: dict[str, dict[str, bool]] = {
     "pieces": {},

@@ -373,6 +373,10 @@ def everything(folder: Path) -> dict[str, Any]:
     found["composite"] = composite()
     found["columns"] = same_steps_of_one("adamw", placed((4, 6), [Shard(1)]))
     found["replicated"] = same_steps_of_one("adamw", placed((24,), [Replicate()]))
+    for name in ("dog", "prodigy"):
+        found[f"replicated {name}"] = same_steps_of_one(name, placed((24,), [Replicate()]))
+        columns = placed((4, 6), [Shard(0), Shard(1)], **grid)
+        found[f"grid {name}"] = same_steps_of_one(name, columns)
     found["partial gradient"] = partial_gradient()
     found["refused late"] = refused_late()
     found["plain gradient"] = plain_gradient()

@@ -134,6 +134,13 @@ def test_other_placements_make_the_same_steps(found: dict[str, Any], layout: str
     assert found[layout] <= ROUNDING
 
 
+@pytest.mark.parametrize("name", ["dog", "prodigy"])
+def test_a_sum_over_all_parameters_counts_what_processes_share_once(
+    found: dict[str, Any], name: str
+) -> None:
+    assert max(found[f"replicated {name}"], found[f"grid {name}"]) <= ROUNDING
+
+
 def test_terms_of_a_gradient_are_summed_before_the_step(found: dict[str, Any]) -> None:
     assert found["partial gradient"] == 0
 
