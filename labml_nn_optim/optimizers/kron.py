@@ -378,7 +378,7 @@ def solve(stack: Tensor, factor: Tensor, dim: int) -> Tensor:
     if factor.dim() == 2:
         return stack / _along(factor, stack, dim)
     moved = stack.movedim(dim + 1, 1)
-    solved = torch.linalg.solve_triangular(
+    solved: Tensor = torch.linalg.solve_triangular(
         factor.mT, moved.reshape(*moved.shape[:2], -1), upper=False
     )
     return solved.reshape(len(factor), *moved.shape[1:]).movedim(1, dim + 1)
@@ -410,7 +410,8 @@ def largest(symmetric: Tensor) -> Tensor:
 
 
 def _length(vector: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vector, dim=-2, keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(vector, dim=-2, keepdim=True)
+    return length
 
 
 def fit(factors: Sequence[Tensor], seen: Tensor, noise: Tensor, rate: float) -> None:

@@ -246,7 +246,7 @@ class NorMuon(Muon):
         # $\theta_t = \theta_{t-1} - \alpha\, \ell\, \hat O_t / \lVert \hat O_t \rVert$
         rows, columns = update.shape[-2:]
         if group["adjust_lr_fn"] == "match_rms_adamw":
-            length = 0.2 * math.sqrt(rows * columns)
+            length: Tensor | float = 0.2 * math.sqrt(rows * columns)
         else:
             length = norm_of_each(orthogonal).mul_(
                 shape_scale(rows, columns, group["adjust_lr_fn"])
