@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+import pytorch_optimizer
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -233,3 +234,17 @@ def test_bad_hyper_parameters_are_named(
 ) -> None:
     with pytest.raises(error, match=message):
         Kron([Parameter(torch.zeros(2))], **arguments)
+
+
+def test_pytorch_optimizer_fits_a_tensor_without_gradients_until_its_step_overflows() -> None:
+    def after_zeros(kind: Any) -> float:
+        torch.manual_seed(0)
+        param = Parameter(torch.zeros(8, 4))
+        optimizer = kind([param], lr=1.0)
+        for step in range(401):
+            param.grad = torch.full_like(param, 1.0 if step == 400 else 0.0)
+            optimizer.step()
+        return param.detach().square().mean().sqrt().item()
+
+    assert after_zeros(pytorch_optimizer.Kron) == 0
+    assert after_zeros(Kron) > 0.1
