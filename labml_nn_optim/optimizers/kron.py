@@ -144,9 +144,9 @@ and it does not matter how they are stacked. On a GPU the numbers are others tha
 
 ## What comparisons have found
 
-Wen et al. (2025, arXiv 2509.02046) tuned ten optimizers on language models of 0.1 to 1.2 billion parameters. Those that
-multiply by matrices, Kron among them, are the fastest. Their speed-up over AdamW is 1.4 at 0.1 billion parameters and
-1.1 at 1.2 billion. With 16 times the tokens of the Chinchilla rule, Kron and SOAP overtake Muon. The
+Wen et al. (2025, arXiv 2509.02046) tuned ten optimizers on language models of 0.1 to 1.2 billion parameters. Those
+that multiply by matrices, Kron among them, are the fastest. Their speed-up over AdamW is 1.4 at 0.1 billion
+parameters and 1.1 at 1.2 billion. With 16 times the tokens of the Chinchilla rule, Kron and SOAP overtake Muon. The
 authors conjecture that a second moment pays off in long runs, and leave it open.
 """
 
@@ -446,8 +446,8 @@ def balance(factors: Sequence[Tensor]) -> None:
 # - `lr`: a third of Adam's, says kron_torch. On pure noise the steps are 4.3 times as long.
 # - `memory_save_mode`: for a weight of $768 \times 3072$ the state is 5.25 times the weight; AdamW's is twice.
 #   `"smart_one_diag"` keeps the longer side diagonal: 1.25 times. The price is the whitening of that side.
-# - `update_probability`: leave it. A step of that weight took 0.38 s on one CPU thread, one with a fit 1.8 s. With
-#   `"smart_one_diag"` it was 0.10 and 0.27 s, AdamW 0.003 s.
+# - `update_probability`: leave it. A step of that weight took 0.38 s of CPU time on one thread, one with a fit 1.8 s.
+#   With `"smart_one_diag"` it was 0.10 and 0.27 s, AdamW 0.003 s.
 #
 # Take it for matrices of moderate size and long runs. Leave it if there are a few hundred steps only: the factors
 # need that many to learn anything. For vectors it is RMSprop by another way.
