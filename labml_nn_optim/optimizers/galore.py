@@ -19,7 +19,6 @@ symbols:
   R: projected
   m: exp_avg
   v: exp_avg_sq
-  u: update
   s: scale
 verified_against:
   implementation: pytorch_optimizer.GaLore 4.1.0 with singular vectors in float64
@@ -199,7 +198,7 @@ def leading_directions(matrices: Tensor, rank: int) -> Tensor:
     those of $V$, shape (k, n, rank).
     """
     left, _, right = torch.linalg.svd(matrices, full_matrices=False)
-    vectors = right.mT if matrices.size(-2) >= matrices.size(-1) else left
+    vectors: Tensor = right.mT if matrices.size(-2) >= matrices.size(-1) else left
     return vectors[..., :rank]
 
 
@@ -302,7 +301,8 @@ def _adam(state: dict[str, Any], group: Mapping[str, Any], grad: Tensor) -> Tens
     exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
     exp_avg.lerp_(grad, 1 - beta1)
     exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-    return exp_avg.div(exp_avg_sq.sqrt().add_(group["eps"]))
+    update: Tensor = exp_avg.div(exp_avg_sq.sqrt().add_(group["eps"]))
+    return update
 
 
 # ## Choosing, and when not to
