@@ -28,26 +28,24 @@ verified_against:
 # A long memory swings
 
 A weight lies on a parabola, and its gradient is its distance $\theta$ from the bottom plus Gaussian noise of size
-100. It starts at rest, at $\theta = 20$, with a $v$ that has seen 500 gradients of noise. Means of 200 000 such
-weights:
+100. It starts at rest, at $\theta = 20$, with a $v$ that has seen 500 gradients of noise, and $\alpha = \sqrt v$. For
+200 000 such weights, where does their mean swing to, when is it within 2 of the bottom for good, and how far are
+they spread in the end?
 
-| | $\alpha / \sqrt v$ | swings to | within 2 after | then spread by |
-|---|---:|---:|---:|---:|
-| [Adam](adam.py), $\beta_1 = 0.9$ | 1 | $-12.0$ | 41 steps | 68 |
-| Adam, $\beta_1 = 0.98$ | 1 | $-15.8$ | 221 steps | 66 |
-| Adan | 1 | $-7.9$ | 55 steps | 37 |
-| Adam, $\beta_1 = 0.9$ | 3 | $-15.6$ | 41 steps | 113 |
-| Adam, $\beta_1 = 0.98$ | 3 | $-17.3$ | 148 steps | 106 |
-| Adan | 3 | $-5.3$ | 18 steps | 48 |
+| | swings to | within 2 after | spread |
+|---|---:|---:|---:|
+| [Adam](adam.py), $\beta_1 = 0.9$ | $-12.0$ | 41 steps | 68 |
+| Adam, $\beta_1 = 0.98$ | $-15.8$ | 221 steps | 66 |
+| Adan | $-7.9$ | 55 steps | 37 |
 
 An average of fifty gradients rolls through the valley like a ball without friction. Adan has the same
 $\beta_1 = 0.98$ and brakes.
 
-What brakes is the change of the gradient. When the weight runs downhill, its gradient changes in each step, by
-its speed times the curvature. Add that change to the gradient, and you have a friction that grows with both.
+What brakes is the change of the gradient. When the weight moves, its gradient changes in each step by its speed times
+the curvature. Add that change to the gradient, and you have a friction that grows with both.
 
-Adam's lines are a warning. On a single parabola the longer memory buys nothing: the weights arrive later and
-spread as much with 0.98 as with 0.9.
+Adam's lines are a warning: on a single parabola the longer memory buys nothing. The weights arrive later and spread
+as much.
 
 ## Nesterov's step without the look-ahead
 
@@ -65,18 +63,17 @@ c_t = g_t + \beta\, g_t + \beta^2\, b_{t-1}, \qquad
 \beta\, c_{t-1} = \beta\, g_{t-1} + \beta^2\, b_{t-1}
 $$
 
-The difference of the two lines holds no $b$:
+The difference of the two holds no $b$:
 
 $$
 c_t = \beta\, c_{t-1} + g_t + \beta\, \Delta_t, \qquad \Delta_t = g_t - g_{t-1}
 $$
 
 So Nesterov's momentum is plain momentum with $g_t + \beta \Delta_t$ in the place of $g_t$. The look-ahead has
-become a guess: the gradient will go on changing as it just did. No gradient is asked for at another point.
-The paper calls it Nesterov momentum estimation.
+become a guess: the gradient will go on changing as it just did.
 
-An average of sums is the sum of two averages: that of $g$, and $\beta$ times that of $\Delta$. Adan gives each a
-rate of its own. Unless the two are equal, this is no longer Nesterov's method.
+The average of that sum is the average of $g$ plus $\beta$ times the average of $\Delta$. Adan gives each a rate of
+its own. Unless the two are equal, this is no longer Nesterov's method.
 
 ## The update rule
 
@@ -93,15 +90,15 @@ $$
 All three averages start at zero and are corrected as in Adam, each with its own rate:
 $\hat d_t = d_t / (1 - \beta_2^t)$. The fraction in front is [proximal decay](../decays/proximal.py).
 
-**The first difference.** There is no $g_0$. With $g_0 = 0$ the first difference would be all of $g_1$, and
-nothing has changed by that much. It would stay in the squares for long: a constant gradient would make
-steps of 1, 0.94, 0.93 $\alpha$, and of 0.97 $\alpha$ still in step 30. With $\Delta_1 = 0$ all are $\alpha$ long.
+There is no $g_0$. With $g_0 = 0$ the first difference would be all of $g_1$, and stay in the squares for long: a
+constant gradient would make steps of 1, 0.94, 0.93 $\alpha$, and of 0.97 $\alpha$ still in step 30. With
+$\Delta_1 = 0$ all are $\alpha$ long.
 
 ## What the average of differences holds
 
-The changes of a few steps add up: what is between the gradient of then and of now. An average of them therefore
-says how far the gradient is from what it has been lately. With $h_t$, an average of gradients with the rate
-$\beta_2$ that starts at $g_1$,
+Changes add up: the sum of the last few is the gradient of now less that of then. So their average says how far the
+gradient is from what it has been lately. With $h_t$, an average of gradients with the rate $\beta_2$ that starts at
+$g_1$,
 
 $$
 \beta_2\, d_t = (1 - \beta_2)\, (g_t - h_t)
@@ -110,13 +107,12 @@ $$
 (exercise 1). So without corrections the direction is $m_t + 0.08\, (g_t - h_t)$. The gradient of now counts
 $0.02 + 0.08 \cdot 0.92 = 0.094$, and a part of the last dozen is taken back.
 
-For $\beta_2 = \beta_1$ the average $h$ is $m$, but for the start, and the sum is $\beta_1 m_t + (1 - \beta_1)\, g_t$.
-That is the direction of [NAdamW](nadamw.py), which keeps two tensors and not four. Two things are new in Adan: the
-faster rate 0.92, and the squares.
+For $\beta_2 = \beta_1$ the average $h$ is $m$, but for the start, and the direction is
+$\beta_1 m_t + (1 - \beta_1)\, g_t$. That is [NAdamW](nadamw.py)'s, which keeps two tensors and not four. Two things
+are new in Adan: the faster rate 0.92, and the squares.
 
 **The faster rate** makes the second part four times as heavy, 0.08 in place of 0.02. Hold $\sqrt v$ still on a
-parabola of curvature $k$, without noise. Then these are the steps until a distance has fallen to a tenth, from
-the eigenvalues of a step:
+parabola of curvature $k$, without noise. The eigenvalues of a step say in how many steps a distance falls to a tenth:
 
 | $\alpha k / \sqrt v$ | Adam, 0.9 | Adam, 0.98 | NAdamW, 0.98 | Adan |
 |---:|---:|---:|---:|---:|
@@ -127,15 +123,15 @@ the eigenvalues of a step:
 | 10 | 44 | 228 | 19 | 15 |
 | stable up to | 38 | 198 | 67 | 23 |
 
-Too much friction throws the weight back farther than it was: beyond 23 it diverges. And where the curvature is
-low, nothing brakes.
+Too much friction throws the weight back farther than it was: beyond 23 it diverges. Where the curvature is low,
+nothing brakes.
 
 **The squares.** On noise of size 1 what is squared is $1.92\, g_t - 0.92\, g_{t-1}$, and $\sqrt v$ is 2.13 in
 place of 1. A step on noise is then $0.060\, \alpha$ long; Adam's is $0.227\, \alpha$ (step 1000, root of the
 mean square). For a constant gradient both make steps of $\alpha$.
 
-The authors use learning rates five to ten times those of AdamW. Nearly four of that is in these two numbers. In
-the first table, too, $\alpha$ is 2.13 times as large for Adan.
+The authors use learning rates five to ten times those of AdamW. A factor of 3.8 only makes up for these shorter
+steps. In the first table, too, $\alpha$ is 2.13 times as large for Adan, as $\sqrt v$ is.
 
 ## Conventions
 
@@ -149,24 +145,22 @@ the first table, too, $\alpha$ is 2.13 times as large for Adan.
   $v_1 = g_1 - g_0$, and corrects nothing: 0.68 away. lucidrains' package lets the first gradient into no average:
   0.10.
 - **Decay.** A number is proximal decay, as in the paper, the authors' code and timm. `WeightDecay(0.1)` is
-  AdamW's, timm's `no_prox=True`. At $\lambda = 0.1$ the two are 0.0014 apart; without decay it is 0.21. Decay in
-  the gradient is in the differences as well.
+  AdamW's, timm's `no_prox=True`. At $\lambda = 0.1$ the two are 0.0014 apart, and no decay is 0.21 from either.
 - **Steps** are counted for each parameter. The authors and timm count them for a group. A layer that joins in
   step 1001 makes a first step of $0.2\, \alpha$ there, and of $\alpha$ here.
-- **Restarts.** The paper sets the averages back when a condition holds. The authors' code has no condition, only a
-  method to call, and all their experiments but one table do without (README of sail-sg/Adan). Here there is
-  neither.
+- **Restarts.** The paper sets the averages back when a condition holds. All its experiments but one table do without
+  (README of sail-sg/Adan), and so does this class.
 - **Caution.** timm's `caution=True` masks $m$ and not $d$; `cautious=True` here masks the whole update.
 - **The gradient.** pytorch_optimizer with `foreach=False` leaves $-g$ in `.grad` after a step.
 
 ## What comparisons found
 
-All numbers that we could find are the authors' (README of sail-sg/Adan, 2025). Losses of language models with
-eight experts, AdamW's and Adan's: 2.427 and 2.404 for 0.1B each and 100B tokens, 2.023 and 2.010 for
-0.6B each and 300B tokens. Transformer-XL on WikiText-103: a perplexity of 24.2 and 23.5 after 200 000 steps; Adan has
-24.2 after half of them. It is not said there how the rates were chosen. That matters: in language models
-a better rate for AdamW alone was worth a factor of two in steps against a common recipe (Wen et al., 2025,
-arXiv 2509.02046). We know of no comparison by others in which both were tuned with equal care.
+All numbers that we could find are the authors' (repository sail-sg/Adan). Losses of language models with eight
+experts, AdamW's and Adan's: 2.427 and 2.404 for 0.1B each and 100B tokens, 2.023 and 2.010 for 0.6B each and 300B
+tokens. Transformer-XL on WikiText-103: a perplexity of 24.2 for Adam and 23.5 for Adan after 200 000 steps; Adan has
+24.2 after half of them. There Adam has $\alpha = 0.00025$ and no warm-up, Adan 0.0015 and 5000 steps of it. That
+matters: a better rate for AdamW alone was worth a factor of two in steps (Wen et al., 2025, arXiv 2509.02046). We
+know of no comparison by others in which both were tuned with equal care.
 """
 
 from __future__ import annotations
@@ -279,29 +273,30 @@ class Adan(GenericAdaptiveOptimizer):
 
 # ## Choosing, and when not to
 #
-# - `lr`: 3.8 times a rate of AdamW gives steps as long on noise. The authors use five to ten times: 0.015 for
-#   vision transformers, with batches of 2048 and a warm-up over 60 of 150 or 300 epochs.
+# - `lr`: 3.8 times a rate of AdamW gives steps as long on noise. The authors use five to ten times.
 # - `betas`: the authors find it robust, most of all to $\beta_2$. They tune $\beta_3$ first, then $\beta_1$.
 # - `weight_decay`: 0.02 in most of their recipes. The product with $\alpha$ is what counts, and $\alpha$ is larger.
+# - Their vision transformers: $\alpha = 0.015$, $\lambda = 0.02$, batches of 2048, a warm-up over 60 of 150 or 300
+#   epochs.
+# - Their GPT-2 with 345 million weights: $\alpha = 0.0025$, $\lambda = 0.05$, $\beta_3 = 0.95$, batches of 400 times
+#   2048 tokens, a warm-up over 4000 of 150 000 steps.
 #
 # Take it where a loss swings and there is memory for four tensors. If you want only the look-ahead,
 # [NAdamW](nadamw.py) has it for two. If you want only less swinging, try a lower $\beta_1$ first.
-#
-# After 2000 steps without a gradient, a single one moves a weight by $0.49\, \alpha$ at once and by $6.3\, \alpha$ in
-# all. With Adam's (0.9, 0.999) that is 2.9 and $30\, \alpha$.
 #
 # ## Traps
 #
 # - **The paper's rates pass.** `betas=(0.02, 0.08, 0.01)` is in range and nothing is refused. A step on noise is then
 #   $0.94\, \alpha$ long, 16 times what it should be.
-# - **Memory.** Four tensors in float32 are 16 bytes for each weight, Adam's are 8. For a billion weights that is
-#   16 GB beside the weights and gradients.
+# - **Memory.** Four tensors in float32 are 16 bytes for each weight, Adam's are 8.
 # - **Time.** A step takes 1.8 times Adam's on one CPU thread, 1.2 times with `compile=True`.
 # - **It sees two batches.** $\Delta_t$ holds what the last step has changed and what differs between two batches.
-#   With small batches most of it is the second.
+#   With small batches most of it is the second. Gradients in bfloat16 are rounded by up to 0.4 %, and a smaller
+#   change is lost in that, though the state is float32.
+# - **Rare rows move less.** After 2000 steps without a gradient, a single one moves a weight by $0.49\, \alpha$ at
+#   once and by $6.3\, \alpha$ in all. With Adam's (0.9, 0.999) that is 2.9 and $30\, \alpha$.
 # - **A gap.** A parameter whose `grad` is `None` for a while has an old $g_{t-1}$. Its next difference spans the gap.
-# - **A checkpoint needs the gradient.** `previous_grad` is part of the state. One of AdamW does not fit: the next
-#   step fails on its two rates.
+# - **Checkpoints** hold `previous_grad`. One of AdamW is refused for its two rates.
 #
 # ## Exercises
 #
