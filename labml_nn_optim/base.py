@@ -61,7 +61,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, ClassVar, TypedDict, Unpack
 
 import torch
@@ -69,15 +69,23 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from labml_nn_optim.caution import Caution
-from labml_nn_optim.checks import is_zero, require_flag, require_fractions, require_number
+from labml_nn_optim.checks import (
+    is_zero,
+    require_choice,
+    require_flag,
+    require_fractions,
+    require_number,
+)
 from labml_nn_optim.compiled import apply_rule, run_compiled
 from labml_nn_optim.named_state import matching_names
-from labml_nn_optim.pieces import FlatBuffers, Member, working_dtype
+from labml_nn_optim.pieces import FlatBuffers, Member, Piece, working_dtype
 from labml_nn_optim.plan import CHUNK, Cohort, Layout, Plan, split_by_kind
+from labml_nn_optim.rounding import COMPENSATION, ROUNDINGS, Rounding, is_half
 from labml_nn_optim.sharded import (
     align_gradients,
     local,
     place_like,
+    place_of_part,
     place_state,
     require_runnable,
 )
@@ -99,6 +107,8 @@ class RunOptions(TypedDict, total=False):
       [zero_grad](#GenericAdaptiveOptimizer.zero_grad) fills with zeros
     - `cautious`: leave out the parts of an update that the gradient contradicts,
       [Cautious updates](caution.py); neither with `compile` nor with `flat`
+    - `rounding`: how a half-precision parameter is rounded, `"nearest"` unless given, `"stochastic"` or
+      `"kahan"`, [Rounding](rounding.py)
     """
 
     maximize: bool
@@ -106,6 +116,7 @@ class RunOptions(TypedDict, total=False):
     compile: bool
     flat: bool
     cautious: bool
+    rounding: str
 
 
 class GenericAdaptiveOptimizer(Optimizer):
@@ -155,6 +166,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self.compile = options.get("compile", False)
         self.flat = options.get("flat", False)
         self.cautious = options.get("cautious", False)
+        self.rounding = options.get("rounding", "nearest")
         hyper_parameters = {"lr": lr, "betas": betas, "eps": eps}
         self._check_options(options, hyper_parameters)
         self._kinds: dict[str, type[WeightDecay]] = {}
@@ -177,7 +189,10 @@ class GenericAdaptiveOptimizer(Optimizer):
         for name, value in options.items():
             if name not in known:
                 raise TypeError(f"{name} is no argument of {type(self).__name__}")
-            require_flag(name, value)
+            if name == "rounding":
+                require_choice(name, value, ROUNDINGS)
+            else:
+                require_flag(name, value)
         if self.per_tensor and (self.compile or self.flat):
             raise ValueError("per_tensor must be False when compile or flat is True, got True")
         if not self.elementwise and (self.compile or self.flat):
@@ -353,13 +368,28 @@ class GenericAdaptiveOptimizer(Optimizer):
         )
         flat = self._flatten(index, params) if self.flat else ()
         numbers = ("step", *self.scalar_state)
-        plan = self._plans[index] = Plan(params, self.state, layout, flat, numbers)
+        places = self._places() if self.rounding == "stochastic" else None
+        plan = self._plans[index] = Plan(params, self.state, layout, flat, numbers, places)
         return plan
+
+    def _places(self) -> dict[int, int]:
+        # How many elements come before a parameter, through all groups.
+        params = list(chain.from_iterable(group["params"] for group in self.param_groups))
+        starts = accumulate((param.numel() for param in params), initial=0)
+        pairs = zip(params, starts, strict=False)
+        return {id(param): start + place_of_part(param) for param, start in pairs}
 
     def _init(self, group: Mapping[str, Any], param: Tensor) -> None:
         state = self.state[param]
-        if state and not self._lacks_momentum(group, state):
-            return
+        if not state or self._lacks_momentum(group, state):
+            self._init_state(group, param, state)
+        if self._compensates(param) and COMPENSATION not in state:
+            state[COMPENSATION] = torch.zeros_like(param)
+
+    def _compensates(self, param: Tensor) -> bool:
+        return self.rounding == "kahan" and is_half(param.dtype)
+
+    def _init_state(self, group: Mapping[str, Any], param: Tensor, state: dict[str, Any]) -> None:
         fresh: dict[str, Any] = {"step": torch.zeros((), dtype=torch.float32)}
         home = local(param.detach())
         working = home.to(working_dtype(home.dtype))
@@ -387,6 +417,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         # `group` itself is not changed: the rule sees a copy, with its scalars. Tensors among the
         # numbers are read out, but not for a kernel, which takes them as they are.
         step = cohort.advance()
+        rounding = ROUNDINGS[self.rounding](step)
         hyper = {key: group[key] for key in group if key != "params"}
         if not self.compile:
             hyper = {key: as_number(value) for key, value in hyper.items()}
@@ -398,18 +429,24 @@ class GenericAdaptiveOptimizer(Optimizer):
             known = {key: hyper[key] for key in names} | scalars
             lively = frozenset(("lr", *scalars))
             rule, read_decay = type(self).step_param, reader(type(decay))
-            run_compiled(rule, read_decay, known, lively, cohort.pieces)
+            run_compiled(rule, read_decay, known, lively, cohort.pieces, rounding)
         else:
-            self._run_pieces(decay, hyper | scalars, cohort)
+            self._run_pieces(decay, hyper | scalars, cohort.pieces, rounding)
 
-    def _run_pieces(self, decay: WeightDecay, hyper: Mapping[str, Any], cohort: Cohort) -> None:
+    def _run_pieces(
+        self,
+        decay: WeightDecay,
+        hyper: Mapping[str, Any],
+        pieces: Sequence[Piece],
+        rounding: Rounding,
+    ) -> None:
         in_rule = (Caution if self.cautious else DecayInRule)(decay)
         given, self.weight_decay = self.weight_decay, in_rule
         try:
-            for piece in cohort.pieces:
-                operands = piece.load()
+            for piece in pieces:
+                operands = rounding.load(piece)
                 apply_rule(self.step_param, hyper, operands, in_rule)
-                piece.store(operands)
+                rounding.store(piece, operands)
         finally:
             self.weight_decay = given
 
@@ -440,7 +477,7 @@ class GenericAdaptiveOptimizer(Optimizer):
         self._flat: dict[int, list[FlatBuffers]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("weight_decay", "_kinds", "per_tensor", "compile", "flat", "cautious")
+        kept = ("weight_decay", "_kinds", "per_tensor", "compile", "flat", "cautious", "rounding")
         return super().__getstate__() | {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -499,7 +536,8 @@ class GenericAdaptiveOptimizer(Optimizer):
 
         torch casts state to the data type of its parameter, and moves it there. For half precision that
         would destroy it, so it is taken from the checkpoint again, in float32. So are single numbers, in
-        float64, which stay on the CPU, and whole numbers, as they are.
+        float64, which stay on the CPU, and whole numbers, as they are. What
+        [Kahan's sum](rounding.py) keeps stays in half precision, and is left out where `rounding` is another.
         """
         with matching_names(self) as loaded:
             super().load_state_dict(state_dict)
@@ -510,6 +548,8 @@ class GenericAdaptiveOptimizer(Optimizer):
             if key in state_dict["state"]:
                 self.state[param] |= self._uncast(state_dict["state"][key], param)
                 self._spread(self.state[param], param)
+                if not self._compensates(param):
+                    self.state[param].pop(COMPENSATION, None)
 
     def _spread(self, state: dict[str, Any], param: Tensor) -> None:
         # A checkpoint may hold whole tensors, or those of another mesh.
@@ -525,6 +565,8 @@ class GenericAdaptiveOptimizer(Optimizer):
                 found[name] = torch.as_tensor(value, dtype=torch.float64, device="cpu").clone()
             elif name == "step" or not isinstance(value, Tensor):
                 continue
+            elif name == COMPENSATION:
+                found[name] = value.to(param.device, param.dtype, copy=True)
             elif not (value.is_floating_point() or value.is_complex()):
                 found[name] = value.to(param.device, copy=True)
             elif is_half:

@@ -48,6 +48,7 @@ from torch import Tensor
 
 from labml_nn_optim.checks import is_zero
 from labml_nn_optim.pieces import Operands, Packed, Piece
+from labml_nn_optim.rounding import Rounding
 from labml_nn_optim.weight_decay import DecayInRule, Reader
 
 __all__ = ["TOGETHER", "apply_rule", "run_compiled"]
@@ -227,12 +228,13 @@ def run_compiled(
     group: Mapping[str, Any],
     lively: frozenset[str],
     pieces: Sequence[Piece],
+    rounding: Rounding,
 ) -> None:
     """Run `step_param` on all `pieces`, which are one-dimensional, through compiled kernels."""
     skeleton, numbers = split_numbers(group, lively)
     vectors: dict[torch.device, Tensor] = {}
     for batch in batches(pieces):
-        operands = [piece.load() for piece in batch]
+        operands = [rounding.load(piece) for piece in batch]
         first = operands[0]
         device = first.param.device
         if device not in vectors:
@@ -249,7 +251,7 @@ def run_compiled(
         )
         call(compiled, operands, vectors[device])
         for piece, each in zip(batch, operands, strict=True):
-            piece.store(each)
+            rounding.store(piece, each)
 
 
 def as_vector(numbers: Sequence[float | Tensor], device: torch.device) -> Tensor:

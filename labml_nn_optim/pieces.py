@@ -14,7 +14,8 @@ and, with a little help, for a list of tensors. A piece uses that. It lays its t
 
 Two conversions happen here as well, so that no rule has to think of them. A complex tensor is seen as a
 real one with one more dimension. A half-precision parameter and its gradient are brought to float32 for
-the rule and the result is rounded back, while the state is float32 throughout.
+the rule and the result is rounded back, while the state is float32 throughout. To round otherwise than to the
+nearest number is left to [Rounding](rounding.py), which asks a piece for no more than the places of its elements.
 """
 
 from __future__ import annotations
@@ -54,12 +55,14 @@ State: TypeAlias = dict[str, Any]
 class Member(NamedTuple):
     """A parameter that has a gradient, its state, and which entries of that are single numbers.
 
-    Of a [sharded parameter](sharded.py) it hands out what this process holds.
+    Of a [sharded parameter](sharded.py) it hands out what this process holds. `place` counts the elements of
+    the optimizer that come before it.
     """
 
     param: Tensor
     state: State
     numbers: tuple[str, ...] = ("step",)
+    place: int = 0
 
     @property
     def tensors(self) -> State:
@@ -81,6 +84,13 @@ class Member(NamedTuple):
         assert self.param.grad is not None
         return as_real(local(self.param.grad))
 
+    @property
+    def places(self) -> Tensor:
+        """The place of each element, of the shape of `home` and counted in the order of its memory."""
+        home = self.home
+        row = torch.arange(self.place, self.place + home.numel(), device=home.device)
+        return views_of(row, [home])[0]
+
     def replace(self, name: str, tensor: Tensor) -> None:
         """Let `tensor` be the entry `name` of the state, of which it is the real local tensor."""
         own = torch.view_as_complex(tensor) if self.state[name].is_complex() else tensor
@@ -98,7 +108,13 @@ class Operands(NamedTuple):
 
 
 class Piece(Protocol):
-    """Anything that can lay its tensors out for a rule, and take the result back."""
+    """Anything that can lay its tensors out for a rule, and take the result back.
+
+    `stored` is the data type of its parameters, `state` what it hands out as such.
+    """
+
+    stored: torch.dtype
+    state: State
 
     def load(self) -> Operands:
         """Return what the rule is to run on."""
@@ -106,6 +122,10 @@ class Piece(Protocol):
 
     def store(self, operands: Operands) -> None:
         """Write back what the rule did not change in place."""
+        ...
+
+    def places(self) -> Any:
+        """Return the place of each element among all of the optimizer, laid out like the parameter."""
         ...
 
 
@@ -137,7 +157,8 @@ class Whole:
         self.member = member
         self.state = member.tensors
         self.home = member.home
-        self.dtype = working_dtype(self.home.dtype)
+        self.stored = self.home.dtype
+        self.dtype = working_dtype(self.stored)
 
     def load(self) -> Operands:
         """Return the tensors, in float32 if they are of half precision."""
@@ -147,6 +168,36 @@ class Whole:
         """Round the result back to half precision."""
         if operands.param is not self.home:
             self.home.copy_(operands.param)
+
+    def places(self) -> Tensor:
+        """Return the place of each element."""
+        return self.member.places
+
+
+# How many consecutive elements follow a place.
+Run: TypeAlias = tuple[int, int]
+
+
+def runs_of(members: Sequence[Member], size: int) -> list[Run]:
+    """Return the places of `members` in a row that is filled up to `size` elements."""
+    runs = [(member.place, member.home.numel()) for member in members]
+    return [*runs, (0, size - sum(length for _, length in runs))]
+
+
+def cut_runs(runs: Sequence[Run], start: int, length: int) -> list[Run]:
+    """Return the places of `length` elements of a row, from element `start` on."""
+    found = []
+    for place, size in runs:
+        first, end = max(start, 0), min(start + length, size)
+        if first < end:
+            found.append((place + first, end - first))
+        start -= size
+    return found
+
+
+def places_of(runs: Sequence[Run], device: torch.device) -> Tensor:
+    """Return the places of `runs` as a row."""
+    return torch.cat([torch.arange(place, place + size, device=device) for place, size in runs])
 
 
 def can_be_chunked(member: Member) -> bool:
@@ -166,16 +217,21 @@ class Part:
     copied into it.
     """
 
-    def __init__(self, member: Member, start: int, length: int) -> None:
+    def __init__(
+        self, member: Member, start: int, length: int, runs: Sequence[Run] | None = None
+    ) -> None:
         self.member = member
         self.like = member.home
         self.start = start
         self.length = length
         self.home = self._take(self.like)
         self.state = {key: self._take(value) for key, value in member.tensors.items()}
-        self.dtype = working_dtype(self.home.dtype)
-        self.same_dtype = self.dtype == self.home.dtype
+        self.stored = self.home.dtype
+        self.dtype = working_dtype(self.stored)
+        self.same_dtype = self.dtype == self.stored
         self.stride = self.like.stride()
+        whole = [(member.place, self.like.numel())] if runs is None else runs
+        self.runs = cut_runs(whole, start, length)
 
     def _take(self, tensor: Tensor) -> Tensor:
         return tensor.as_strided((self.length,), (1,), tensor.storage_offset() + self.start)
@@ -195,13 +251,22 @@ class Part:
         if operands.param is not self.home:
             self.home.copy_(operands.param)
 
+    def places(self) -> Tensor:
+        """Return the place of each element."""
+        return places_of(self.runs, self.home.device)
 
-def parts(member: Member, limit: int | None) -> list[Part]:
-    """Cut `member` into equal parts of at most `limit` elements."""
+
+def parts(member: Member, limit: int | None, runs: Sequence[Run] | None = None) -> list[Part]:
+    """Cut `member` into equal parts of at most `limit` elements.
+
+    `runs` says where its elements are among all of the optimizer, if they do not follow each other.
+    """
     size = member.home.numel()
     count = 1 if limit is None else -(-size // limit)
     length = -(-size // count)
-    return [Part(member, start, min(length, size - start)) for start in range(0, size, length)]
+    return [
+        Part(member, start, min(length, size - start), runs) for start in range(0, size, length)
+    ]
 
 
 class Scratch(NamedTuple):
@@ -257,6 +322,8 @@ class Packed:
     def __init__(self, members: Sequence[Member], scratch: Scratch, size: int) -> None:
         self.sources = [member.param for member in members]
         self.homes = [member.home for member in members]
+        self.stored = self.homes[0].dtype
+        self.runs = runs_of(members, size)
         self.param, self.grad = scratch.param[:size], scratch.grad[:size]
         self.state = pack_states(members, self.homes, size)
         self.params = views_of(scratch.param, self.homes)
@@ -271,6 +338,10 @@ class Packed:
     def store(self, operands: Operands) -> None:
         """Copy the parameters back."""
         torch._foreach_copy_(self.homes, self.params)
+
+    def places(self) -> Tensor:
+        """Return the place of each element."""
+        return places_of(self.runs, self.param.device)
 
 
 class FlatBuffers:
@@ -322,8 +393,9 @@ class FlatBuffers:
 
 def stored_parts(members: Sequence[Member], buffers: FlatBuffers, limit: int | None) -> list[Part]:
     """Lay the state of `members` side by side as well, and cut all of it into parts."""
-    state = pack_states(members, [member.home for member in members], buffers.param.numel())
-    return parts(Member(buffers.param, state), limit)
+    size = buffers.param.numel()
+    state = pack_states(members, [member.home for member in members], size)
+    return parts(Member(buffers.param, state), limit, runs_of(members, size))
 
 
 class TensorList:
@@ -369,12 +441,13 @@ class Listed:
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = members
         self.homes = [member.home for member in members]
+        self.stored = self.homes[0].dtype
         states = [member.tensors for member in members]
         self.state = {key: TensorList([state[key] for state in states]) for key in states[0]}
 
     def load(self) -> Operands:
         """Return lists of the tensors, in float32 if they are of half precision."""
-        dtype = working_dtype(self.homes[0].dtype)
+        dtype = working_dtype(self.stored)
         grads = [member.grad.to(dtype) for member in self.members]
         works = [home.to(dtype) for home in self.homes]
         return Operands(self.state, TensorList(grads), TensorList(works))
@@ -384,3 +457,7 @@ class Listed:
         works = operands.param.tensors
         if works[0] is not self.homes[0]:
             torch._foreach_copy_(self.homes, works)
+
+    def places(self) -> TensorList:
+        """Return the place of each element."""
+        return TensorList([member.places for member in self.members])

@@ -148,6 +148,7 @@ class Plan:
     - `layout`: how they may be cut
     - `flat`: buffers in which parameters lie side by side already
     - `numbers`: entries of the state that are single numbers
+    - `places`: how many elements come before a parameter, by its `id`; 0 for one that is not in it
     """
 
     def __init__(
@@ -157,12 +158,16 @@ class Plan:
         layout: Layout,
         flat: Sequence[FlatBuffers] = (),
         numbers: tuple[str, ...] = ("step",),
+        places: Mapping[int, int] | None = None,
     ) -> None:
         self.params = list(params)
         self.layout = layout
         active = set(map(id, params))
         self.flat = [each for each in flat if active.issuperset(map(id, each.params))]
-        self.members = [Member(param, state[param], numbers) for param in params]
+        places = places or {}
+        self.members = [
+            Member(param, state[param], numbers, places.get(id(param), 0)) for param in params
+        ]
         self.cohorts = [
             Cohort(cohort, self._pieces(cohort), shared=layout.pack)
             for cohort in _split(self.members, numbers_of)

@@ -45,6 +45,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+import torch
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -58,6 +59,7 @@ __all__ = [
     "local",
     "locals_of",
     "place_like",
+    "place_of_part",
     "place_state",
     "require_runnable",
 ]
@@ -109,6 +111,15 @@ def place_like(value: Tensor, param: Tensor) -> Tensor:
     if value.device_mesh == mesh:
         return value.redistribute(mesh, placements)
     return distribute_tensor(value.full_tensor(), mesh, placements, src_data_rank=None)
+
+
+def place_of_part(param: Tensor) -> int:
+    """Return how many elements come before those that this process holds; 0 if it holds all."""
+    if not is_distributed(param):
+        return 0
+    (chunk,) = param.__create_chunk_list__()
+    strides = torch.empty(param.shape, device="meta").stride()
+    return sum(offset * stride for offset, stride in zip(chunk.offsets, strides, strict=True))
 
 
 def like_part(part: Tensor, param: DTensor) -> DTensor:

@@ -73,7 +73,8 @@ class Stack:
     def __init__(self, members: Sequence[Member], scratch: Scratch | None) -> None:
         self.members = members
         self.homes = [member.home for member in members]
-        self.dtype = working_dtype(self.homes[0].dtype)
+        self.stored = self.homes[0].dtype
+        self.dtype = working_dtype(self.stored)
         if scratch is None:
             self.state = {key: value[None] for key, value in members[0].tensors.items()}
         else:
@@ -97,8 +98,12 @@ class Stack:
 
     def store(self, operands: Operands) -> None:
         """Copy the parameters back, unless the rule has worked on them in place."""
-        if self.is_copy or self.dtype != self.homes[0].dtype:
+        if self.is_copy or self.dtype != self.stored:
             torch._foreach_copy_(self.homes, list(operands.param.unbind()))
+
+    def places(self) -> Tensor:
+        """Return the place of each element."""
+        return torch.stack([member.places for member in self.members])
 
 
 def _stack_states(members: Sequence[Member]) -> dict[str, Any]:
