@@ -161,7 +161,7 @@ from experiments.speed_ways import (
     COMPILE,
     DEFAULT,
     PER_TENSOR,
-    TORCH_WAYS,
+    THEIR_WAYS,
     Make,
     Subject,
     largest_difference,
@@ -368,18 +368,20 @@ def measure_briefly(
     `--all` does this for every optimizer of the library, one after the other, with six seconds for
     each. What to know when reading its table:
 
-    * Eleven of them are in torch, too. They are divided by torch's default, and by torch's fastest way
-      if that is another one. The others are divided by our own rule, tensor by tensor: that ratio says
+    * Fourteen of them are in torch, too. They are divided by torch's default, and by the fastest way of others
+      if that is another one. Nineteen more, and Muon again, are in timm or in pytorch_optimizer, where these are
+      installed. The rest is divided by our own rule, tensor by tensor: that ratio says
       what pieces and kernels are worth, and nothing about another library.
+    * Where a rule has random numbers, or others start it differently, *differ by* is as large as the steps are.
     * SGD has a momentum of 0.9 on both sides. Without it a step is one operation.
-    * StableAdamW needs every tensor whole, for its norm. It has no compiled way, and its default way
-      is hardly another one than tensor by tensor.
+    * Rules with norms or matrices need every tensor whole. They have no compiled way, and their default way
+      [stacks](../labml_nn_optim/stacks.py) equal shapes.
     * Sophia's curvature is never estimated, so every weight moves by the learning rate. The
       arithmetic of a step is the same.
     * Figures of two optimizers come from different seconds. Compare ratios, not milliseconds.
     """
     makes = ways_of(optimizer, compiled=options.compiled)
-    theirs = [way for way in makes if way in TORCH_WAYS] or [PER_TENSOR]
+    theirs = [way for way in makes if way in THEIR_WAYS] or [PER_TENSOR]
     chosen = {way: make for way, make in makes.items() if way in (DEFAULT, COMPILE, *theirs)}
     budget = Budget(options.rounds, SECONDS_IN_OVERVIEW)
     try:

@@ -46,6 +46,10 @@ UNFUSED_ON_GPU: dict[tuple[str, str], Limits] = {
     (COMPILE, TORCH_BEST): {"vit-b": 0.5},
 }
 
+OF_WHOLE = 1.0
+OF_MATRICES = {("muon", "vit-s"): 0.8, ("soap", "vit-s"): 0.8}
+"""What the default way of a rule on whole tensors may take of anybody else's time."""
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -64,6 +68,11 @@ class Bar:
     def reached(self) -> bool:
         """Whether the figure as it is printed is low enough."""
         return round(self.measured, self.digits) <= self.limit
+
+
+def limit_of_whole(optimizer: str, list_name: str) -> float:
+    """Return the limit of the default way's time over that of others, for a rule on whole tensors."""
+    return OF_MATRICES.get((optimizer, list_name), OF_WHOLE)
 
 
 def limits_of_ratios(

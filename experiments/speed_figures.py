@@ -16,6 +16,7 @@ from experiments.speed_bars import (
     SECONDS_TO_COMPILE,
     TORCH_BEST,
     Bar,
+    limit_of_whole,
     limits_of_ratios,
 )
 from experiments.speed_fresh import Compilation, Fresh
@@ -25,13 +26,16 @@ from experiments.speed_lists import ParameterList
 from experiments.speed_schedulers import GROUPS, LOOP
 from experiments.speed_ways import (
     COMPILED_WAYS,
+    DEFAULT,
     OUR_WAYS,
     PER_TENSOR,
+    THEIR_WAYS,
     TORCH_FOREACH,
     TORCH_FUSED,
     TORCH_LOOP,
     TORCH_WAYS,
 )
+from labml_nn_optim import get_optimizer
 
 if TYPE_CHECKING:
     from experiments.speed import Timed, Timings
@@ -179,9 +183,9 @@ def list_figures(
 
 
 def bases(ways: Sequence[str], device: str) -> list[str]:
-    """Return the rows that others are compared with: torch's, its default on the device first."""
+    """Return the rows that others are compared with: theirs, torch's default on the device first."""
     default = TORCH_FOREACH if device == "cuda" else TORCH_LOOP
-    theirs = [way for way in ways if way in TORCH_WAYS]
+    theirs = [way for way in ways if way in THEIR_WAYS]
     return sorted(theirs, key=lambda way: way != default) or [PER_TENSOR]
 
 
@@ -201,6 +205,14 @@ def way_figures(
 
 def ratio_bars(figures: ListFigures) -> list[Bar]:
     """Return the ratios of times that have a limit."""
+    if not get_optimizer(figures.optimizer).elementwise:
+        limit = limit_of_whole(figures.optimizer, figures.list_name)
+        ratios = figures.ways[DEFAULT].ratios if DEFAULT in figures.ways else {}
+        return [
+            Bar(f"{DEFAULT} / {base}", limit, ratio)
+            for base, ratio in ratios.items()
+            if base in THEIR_WAYS
+        ]
     has_fused = TORCH_FUSED in figures.ways
     limits = limits_of_ratios(figures.list_name, figures.device, has_fused=has_fused)
     bars = []

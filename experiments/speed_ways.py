@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +17,7 @@ from torch.optim import Optimizer
 
 from experiments.speed_lists import Shapes, make_parameters
 from labml_nn_optim import get_optimizer
+from labml_nn_optim.param_groups.composite import CompositeOptimizer
 
 PER_TENSOR = "per tensor"
 DEFAULT = "default"
@@ -26,17 +29,22 @@ TORCH_FOREACH = "torch foreach"
 TORCH_FUSED = "torch fused"
 LABML = "labml per tensor"
 
+TIMM = "timm"
+PYTORCH_OPTIMIZER = "pytorch_optimizer"
+
 TORCH_WAYS = (TORCH_LOOP, TORCH_FOREACH, TORCH_FUSED)
 OUR_WAYS = (PER_TENSOR, DEFAULT, FLAT, COMPILE, COMPILE_FLAT)
 COMPILED_WAYS = (COMPILE, COMPILE_FLAT)
+THEIR_WAYS = (*TORCH_WAYS, TIMM, PYTORCH_OPTIMIZER)
 
 Make = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 @dataclass(frozen=True)
 class Counterpart:
-    """The class of `torch.optim` that runs the same rule.
+    """The same rule in `torch.optim` or in another package.
 
+    * `kind`: the class, or a function that makes one
     * `options`: arguments that make it the same rule
     * `both`: arguments for ours too, where the defaults leave nothing worth measuring
     """
@@ -47,20 +55,59 @@ class Counterpart:
 
     def ways(self) -> dict[str, Make]:
         """Return torch's ways of running the rule: those that the class has an argument for."""
-        flags = {TORCH_LOOP: {"foreach": False}, TORCH_FOREACH: {"foreach": True}}
-        if "fused" in inspect.signature(self.kind).parameters:
+        known = inspect.signature(self.kind).parameters
+        flags: dict[str, dict[str, bool]] = {TORCH_LOOP: {}}
+        if "foreach" in known:
+            flags = {TORCH_LOOP: {"foreach": False}, TORCH_FOREACH: {"foreach": True}}
+        if "fused" in known:
             flags[TORCH_FUSED] = {"fused": True}
         make = partial(self.kind, **self.options, **self.both)
         return {name: partial(make, **flag) for name, flag in flags.items()}
 
 
+@dataclass(frozen=True)
+class Peer:
+    """The same rule in a package beside torch, which need not be installed.
+
+    * `package`: its name, which is also that of the row
+    * `kind`: the class in it
+    * `options`: arguments that make it the same rule
+    """
+
+    package: str
+    kind: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def ways(self) -> dict[str, Make]:
+        """Return the package's way of running the rule, or none without the package."""
+        if importlib.util.find_spec(self.package) is None:
+            return {}
+        module = importlib.import_module("timm.optim" if self.package == TIMM else self.package)
+        return {self.package: partial(getattr(module, self.kind), **self.options)}
+
+
+class TorchMuon(CompositeOptimizer):
+    """torch's Muon for matrices, and its AdamW for all that is none, kernels included."""
+
+    def __init__(self, params: Iterable[nn.Parameter], **options: Any) -> None:
+        given = list(params)
+        matrices = [param for param in given if param.dim() == 2]
+        others = [param for param in given if param.dim() != 2]
+        parts: list[Optimizer] = [torch.optim.Muon(matrices, **options)] if matrices else []
+        parts += [torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.1)] if others else []
+        super().__init__(parts)
+
+
 COUNTERPARTS = {
     "adadelta": Counterpart(torch.optim.Adadelta),
+    "adafactor": Counterpart(torch.optim.Adafactor),
     "adagrad": Counterpart(torch.optim.Adagrad),
     "adam": Counterpart(torch.optim.Adam),
     "adamax": Counterpart(torch.optim.Adamax),
     "adamw": Counterpart(torch.optim.AdamW),
     "amsgrad": Counterpart(torch.optim.Adam, {"amsgrad": True}),
+    "asgd": Counterpart(torch.optim.ASGD),
+    "muon": Counterpart(TorchMuon, {"adjust_lr_fn": "match_rms_adamw"}),
     "nadam": Counterpart(torch.optim.NAdam),
     "radam": Counterpart(torch.optim.RAdam),
     "rmsprop": Counterpart(torch.optim.RMSprop),
@@ -68,6 +115,30 @@ COUNTERPARTS = {
     "sgd": Counterpart(torch.optim.SGD, both={"momentum": 0.9}),
 }
 """What torch has, by the name of our file."""
+
+PEERS = {
+    "adan": Peer(TIMM, "Adan"),
+    "ademamix": Peer(PYTORCH_OPTIMIZER, "AdEMAMix"),
+    "adopt": Peer(TIMM, "Adopt", {"clip_exp": 0.25}),
+    "cautious_adamw": Peer(TIMM, "AdamWLegacy", {"caution": True}),
+    "galore": Peer(PYTORCH_OPTIMIZER, "GaLore"),
+    "grams": Peer(PYTORCH_OPTIMIZER, "Grams"),
+    "kron": Peer(PYTORCH_OPTIMIZER, "Kron"),
+    "lamb": Peer(TIMM, "Lamb", {"max_grad_norm": None}),
+    "lars": Peer(TIMM, "Lars"),
+    "lion": Peer(TIMM, "Lion"),
+    "mars": Peer(TIMM, "Mars"),
+    "muon": Peer(TIMM, "Muon"),
+    "nadamw": Peer(TIMM, "NAdamW"),
+    "novograd": Peer(TIMM, "NvNovoGrad"),
+    "prodigy": Peer(PYTORCH_OPTIMIZER, "Prodigy"),
+    "schedule_free_adamw": Peer(PYTORCH_OPTIMIZER, "ScheduleFreeAdamW"),
+    "schedule_free_sgd": Peer(PYTORCH_OPTIMIZER, "ScheduleFreeSGD"),
+    "scion": Peer(PYTORCH_OPTIMIZER, "SCION"),
+    "soap": Peer(PYTORCH_OPTIMIZER, "SOAP"),
+    "stable_adamw": Peer(PYTORCH_OPTIMIZER, "StableAdamW"),
+}
+"""What other packages have. Their defaults may differ from ours in a number, and not in the work."""
 
 
 def measured_as(optimizer: str) -> str:
@@ -132,6 +203,8 @@ def ways_of(optimizer: str, *, compiled: bool = True) -> dict[str, Make]:
         ways[COMPILE_FLAT] = partial(make, compile=True, flat=True)
     if counterpart:
         ways |= counterpart.ways()
+    if optimizer in PEERS:
+        ways |= PEERS[optimizer].ways()
     if optimizer == "adam":
         ways[LABML] = LabmlAdam
     return ways
