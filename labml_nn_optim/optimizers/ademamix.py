@@ -35,10 +35,9 @@ An average with the decay rate $\beta$ gives the gradient of $i$ steps ago the w
 | weight of the one 5000 steps ago | $10^{-230}$ | 0.00006 | 0.0003 |
 | half of its weight lies in the last | 6.6 steps | 6931 steps | |
 
-[Adam](adam.py) has the first column. What it saw 5000 steps ago does not exist for it. The second column remembers,
-and does not react. Let the gradient of a weight be 1 for 300 steps and $-0.2$ from then on. Adam turns round 18
-steps after the change. With $\beta_1 = 0.9999$ it goes on in the old direction for 1379 steps, and walks
-$498\, \alpha$.
+[Adam](adam.py) has the first column, and has forgotten the step of 5000 steps ago. The second column remembers, and
+does not react. Let the gradient of a weight be 1 for 300 steps and $-0.2$ from then on. Adam turns round 18 steps
+after the change. With $\beta_1 = 0.9999$ it goes on for 1379 steps, and $498\, \alpha$.
 
 AdEMAMix keeps both averages and adds them.
 
@@ -54,8 +53,8 @@ s_t &= \beta_{3,t}\, s_{t-1} + (1 - \beta_{3,t})\, g_t \\
 \end{aligned}
 $$
 
-$s$ is the slow average, and $a$ says how much it counts. The paper writes $\alpha$ for it; here $\alpha$ is the
-learning rate. Without a warm-up $a_t = a$ and $\beta_{3,t} = \beta_3$. With $a = 0$ this is [AdamW](adamw.py).
+$s$ is the slow average, and $a$ says how much it counts. The paper calls it $\alpha$, here the learning rate. Without
+a warm-up $a_t = a$ and $\beta_{3,t} = \beta_3$, by default 5 and 0.9999. With $a = 0$ this is [AdamW](adamw.py).
 
 ## Six times the signal, hardly more noise
 
@@ -66,15 +65,15 @@ $$
 (1 - \beta)^2 \sum_{i \ge 0} \beta^{2i} = \frac{1 - \beta}{1 + \beta}
 $$
 
-That is 0.0526 for 0.9, and 0.00005 for 0.9999. Times $a^2 = 25$ it is 0.00125, and what the two averages share adds
-$2a \cdot 0.0001 = 0.001$. The signal grows by a factor of 6, the noise from $0.229\, \sigma$ to $0.234\, \sigma$.
+That is 0.0526 for 0.9, and 0.00005 for 0.9999. Times $a^2 = 25$ the latter is 0.00125, and what the two averages
+share adds $2a \cdot 0.0001 = 0.001$. The signal grows by a factor of 6, the noise from $0.229\, \sigma$ to
+$0.234\, \sigma$.
 
-A run on 2000 weights with $\bar g = 0.1$ and $\sigma = 1$ shows it: Adam drifts by $0.099\, \alpha$ a step, AdEMAMix
-by $0.588\, \alpha$, and the spread of a step is $0.23\, \alpha$ for both. A larger $\alpha$ gives Adam the same
-drift, and multiplies the noise as well.
+Run it with $\bar g = 0.1$ and $\sigma = 1$: Adam drifts by $0.099\, \alpha$ a step, AdEMAMix in the end by
+$0.588\, \alpha$, and the spread of a step is $0.23\, \alpha$ for both. A larger $\alpha$ gives Adam the same drift,
+and multiplies the noise as well.
 
-All of this rests on a mean that stays for $1 / (1 - \beta_3) = 10\,000$ steps. Why the gradients of a network should
-be so steady is not known.
+All of this rests on a mean that stays for $1 / (1 - \beta_3) = 10\,000$ steps. Why a network's should is not known.
 
 ## Why the slow average is not corrected
 
@@ -82,15 +81,15 @@ $s_t$ starts at 0 and needs 10 000 steps to fill. For a constant gradient the st
 units of $\alpha$: 1.0 at first, 1.5 in step 1000, 4.2 in step 10 000.
 
 Adam's correction would divide by $1 - \beta_3^t$, and make the slow average a plain mean of the few gradients there
-are, counted five times. On pure noise the length of a step is then (root mean square, in $\alpha$)
+are, counted five times. Lengths of steps and of the way on pure noise (root mean square, in $\alpha$):
 
-| step | Adam | AdEMAMix | if $s$ were corrected |
-|---:|---:|---:|---:|
-| 1 | 1.00 | 1.00 | 6.00 |
-| 10 | 0.33 | 0.33 | 1.92 |
-| distance after 1000 | 32 | 40 | 250 |
+| | Adam | AdEMAMix | if $s$ were corrected |
+|---|---:|---:|---:|
+| step 1 | 1.00 | 1.00 | 6.00 |
+| step 10 | 0.33 | 0.33 | 1.92 |
+| way after 1000 | 32 | 40 | 250 |
 
-The bias towards 0 is wanted: a memory that is not there yet should not count.
+A memory that is not there yet should not count.
 
 ## Why $\beta_3$ and $a$ rise
 
@@ -114,15 +113,9 @@ h(\beta) = \frac{\ln \tfrac{1}{2}}{\ln \beta}, \qquad
 \beta_{3,t} = 2^{-1 / h_t}
 $$
 
-$a$ rises in a straight line. $\beta_3$ does not. What rises in a straight line is the half-life $h$, the number of
-steps with $\beta^h = \frac{1}{2}$. That of 0.9 is 6.6 steps, that of 0.9999 is 6931. On a straight line of $\beta$
-itself nearly all of the warm-up would have no memory to speak of:
-
-| $p$ | half-life if $\beta_3$ is linear | half-life here | $\beta_{3,t}$ here |
-|---:|---:|---:|---:|
-| 0.1 | 7.3 | 699 | 0.9990 |
-| 0.5 | 13 | 3469 | 0.9998 |
-| 0.9 | 68 | 6239 | 0.99989 |
+What rises in a straight line with $a$ is the half-life $h$, the number of steps with $\beta^h = \frac{1}{2}$: 6.6 for
+0.9, 6931 for 0.9999. On a straight line of $\beta$ itself nearly all of the warm-up would have no memory to speak of.
+Half-way, at $p = 0.5$, the half-life would be 13 steps; here it is 3469.
 
 Divide $\ln \frac{1}{2}$ by $h_t$, and the paper's form of the same schedule appears:
 
@@ -130,10 +123,10 @@ $$
 \beta_{3,t} = \exp\left( \frac{\ln \beta_1 \, \ln \beta_3}{(1 - p) \ln \beta_3 + p \ln \beta_1} \right)
 $$
 
-The two schedules need each other. While $\beta_{3,t}$ is small, $s$ is not slow to fill: for $W = 100\,000$ it has
-90 % of its weight after 25 steps. With $a = 5$ from the start the steps would be $5.5\, \alpha$ long by then. In the
-paper a model of 1.3 billion parameters diverged with $a = 5$ where only $\beta_3$ rose. Smaller ones with $a = 10$
-diverged or ended worse where $W$ was too short.
+The two schedules need each other. While $\beta_{3,t}$ is small, $s$ fills quickly: for $W = 100\,000$ it has 90 % of
+its weight after 25 steps. With $a = 5$ from the start a step could be $5.5\, \alpha$ long by then. In the paper a
+model of 1.3 billion parameters diverged where only $\beta_3$ rose. Smaller ones with $a = 10$ diverged or ended worse
+where $W$ was too short.
 
 ## A run that is too short for its memory
 
@@ -147,9 +140,9 @@ w_t \approx \frac{\ln 2}{h_t} \exp\left( -\frac{\ln 2}{k} \ln \frac{h_W}{h_t} \r
 \qquad c = \frac{\ln 2}{k} \approx W\, (1 - \beta_3)
 $$
 
-$c$ is the length of the warm-up in units of the memory $1 / (1 - \beta_3)$. If $c = 1$, all steps count alike. If it
-is larger, newer ones count more. If it is smaller, the oldest count most: they came in while the average was quick,
-and were then locked in. Exact sums for $\beta_3 = 0.9999$:
+$c$ is the length of the warm-up in units of the memory $1 / (1 - \beta_3)$. If $c = 1$, all steps count alike. If
+$c > 1$, newer ones count more. If $c < 1$, the oldest do: they came in while the average was quick, and were then
+locked in. Exact sums for $\beta_3 = 0.9999$:
 
 | $W$, the length of the run | $c$ | share of the first tenth of the run in $s$ |
 |---:|---:|---:|
@@ -158,16 +151,15 @@ and were then locked in. Exact sums for $\beta_3 = 0.9999$:
 | 30 000 | 3.0 | 0.1 % |
 | 100 000 | 10 | $10^{-10}$ |
 
-The weight of the last section, with $\beta_3 = 0.9999$ and $W = 3000$, never turns round. Its first 300 steps
-outweigh the 2700 after them, and count more and more as $a$ rises. In the last step it moves $4.9\, \alpha$ the
-wrong way.
+The weight of the last section, with $\beta_3 = 0.9999$ and $W = 3000$, never turns round. In the last step it moves
+$4.9\, \alpha$ the wrong way.
 
-So choose $\beta_3$ by the length of the run, with $c$ about 10 or more: $1 - \beta_3 = 10 / T$. For 2814 steps that
-is 0.996. The paper's own runs agree. A model of 110 million parameters saw 17 billion tokens in 256 000 steps, or in
-fewer with larger batches. $\beta_3 = 0.9999$ was better than 0.999 at 256 000 and 128 000 steps, where its $c$ is 26
-and 13, and worse at 64 000 and 32 000, where it is 6.4 and 3.2.
+So choose $\beta_3$ by the length of the run, with $c$ about 10 or more: $1 - \beta_3 = 10 / T$. The paper's own runs
+agree. A model of 110 million parameters saw 17 billion tokens in 256 000 steps, or in fewer with larger batches.
+$\beta_3 = 0.9999$ was better than 0.999 at 256 000 and 128 000 steps, where its $c$ is 26 and 13, and worse at
+64 000 and 32 000, where it is 6.4 and 3.2.
 
-A small network shows both. It has layers of 16, 64, 64 and 8 units and sees 3000 batches of 32 with labels of a
+A small network shows the same. It has layers of 16, 64, 64 and 8 units and sees 3000 batches of 32 with labels of a
 noisy teacher. $\alpha$ rises for 100 steps and falls along a cosine; there is no decay. The test loss against clean
 labels, as the mean of three seeds that lie within 0.03 of each other:
 
@@ -179,8 +171,8 @@ labels, as the mean of three seeds that lie within 0.03 of each other:
 | $\beta_3 = 0.9967$, no warm-up | 0.692 | 0.672 | 0.741 | 0.821 |
 | $\beta_3 = 0.9967$, $W = 3000$ | 0.711 | 0.654 | 0.712 | 0.751 |
 
-With the default $\beta_3$ the warm-up does harm in three columns of four. With a memory that fits the run, AdEMAMix
-is ahead by 0.02, at a third of AdamW's $\alpha$, and the warm-up helps at all rates but the smallest.
+With the default $\beta_3$ the warm-up does harm in three columns of four. With a memory that fits the run, it helps
+in three, and AdEMAMix is ahead by 0.02, at a third of AdamW's $\alpha$.
 
 ## What others measured
 
@@ -189,27 +181,25 @@ is ahead by 0.02, at a third of AdamW's $\alpha$, and the warm-up helps at all r
   without a warm-up of it. A vision transformer of 86 million parameters gains nothing in 320 epochs of ImageNet-1k.
 - **Eleven optimizers** on 124 to 720 million parameters (Semenov, Pagliardini and Jaggi, 2025, arXiv 2509.01440):
   the best overall, they say. MARS comes close at 720 million; D-Muon wins the shortest runs with small batches, SOAP
-  the longest one of a mixture of experts. One of the three is the paper's first author.
+  the longest one of a mixture of experts. Pagliardini is the first author of AdEMAMix.
 - **Apertus**, of 8 and 70 billion parameters, was trained with it (2025, arXiv 2509.14233). In a trial at 1.5
-  billion the training loss after 100 billion tokens was 2.002, and AdamW's 2.037. They found it more sensitive to
-  clipping and clip the norm at 0.1, which acts in nearly every step.
-- **Morwani et al.** (2025, arXiv 2502.02431) see in it a form of accelerated SGD. At 150 million parameters they get
-  as far with one momentum less: a slow one, to which the plain gradient is added.
+  billion the training loss after 100 billion tokens was 2.002, and AdamW's 2.037. They clip the norm at 0.1, which
+  acts in nearly every step.
+- **Morwani et al.** (2025, arXiv 2502.02431) get as far at 150 million parameters with one average less: a slow one,
+  to which the plain gradient is added.
 
-Claims of this size have shrunk before when others tuned the baseline. For the optimizers of arXiv 2509.02046 1.4
-times the speed was left at most, and 1.1 at 1.2 billion parameters.
+Such claims have shrunk before when others tuned the baseline, to 1.4 times AdamW's speed at most, and 1.1 at 1.2
+billion parameters (arXiv 2509.02046). AdEMAMix is missing in that comparison.
 
 ## Conventions
 
 - **The name `t_alpha_beta3`** is the paper's $T_{\alpha,\beta_3}$ and pytorch_optimizer's argument. The authors'
   code and bitsandbytes have two numbers, one for each schedule; the paper sets them equal.
 - **The first step** has $p = 1 / W$ here, in pytorch_optimizer and in the authors' code for torch. Their code for
-  optax begins with $p = 0$, and the first gradient comes in with the weight 0.1. Counted so, 100 noisy steps with
-  $\alpha = 0.02$ end 1.5 from here for $W = 40$, and 0.04 for $W = 1000$.
-- **A small number.** That code for torch adds $10^{-8}$ to each $\beta$ before its logarithm. The same 100 steps
-  then differ by $10^{-5}$, and without it by $2 \cdot 10^{-15}$.
-- **Decay** is AdamW's: from the weight before the step, times $\alpha$. pytorch_optimizer puts it into the gradient
-  unless `weight_decouple=True`; with $\lambda = 0.1$ that makes 0.14.
+  optax begins with $p = 0$, and the first gradient comes into $s$ with the weight 0.1. Counted so, 100 noisy steps
+  with $\alpha = 0.02$ end 1.5 from here for $W = 40$, and 0.04 for $W = 1000$.
+- **Decay** is AdamW's. pytorch_optimizer puts it into the gradient unless `weight_decouple=True`; with
+  $\lambda = 0.1$ that makes 0.14.
 - **$a$** is 5 by default in pytorch_optimizer, bitsandbytes and here, 2 in the authors' code for torch. The paper
   recommends 4 to 10. timm and torch do not have the optimizer.
 - **$\beta_1 = 0$** is allowed. With a warm-up pytorch_optimizer stops with a `math domain error`. The authors' code
@@ -344,23 +334,28 @@ def decay_rate(life: float) -> float:
 # - `betas`: $\beta_3 = 1 - 10 / T$, up to 0.9999. In the paper 0.99999 was worse than that for 256 000 steps, and
 #   still better than AdamW.
 # - `alpha`: 5 to 10, says the paper. With more the loss falls faster at first and ends higher.
-# - `lr`: search below AdamW's. Where gradients agree, steps are up to $1 + a$ times as long.
+# - `lr`: where gradients agree, steps are up to $1 + a$ times as long, so search from AdamW's downwards.
+# - Semenov et al. have, at 124 and 720 million parameters, AdamW's $\alpha = 0.001$ and $\lambda = 0.1$, $a = 8$,
+#   $W$ the whole run of 128 000 and 48 000 steps, and $\beta_3 = 0.999$, less than the rule above gives.
 #
 # Take it for long runs on more data than the model can learn by heart. Leave it where the same data come hundreds of
-# times, or where they change on the way: the old ones pull for another $1 / (1 - \beta_3)$ steps. Leave it where
-# memory is short: it stores 12 bytes for each parameter, AdamW 8.
+# times, or change on the way: the old ones pull for another $1 / (1 - \beta_3)$ steps. It stores 12 bytes for each
+# parameter, AdamW 8.
 #
 # ## Traps
 #
 # - **No warm-up is the default**, the riskier choice in a long run. If the run is shorter than the memory,
 #   $1 / (1 - \beta_3)$ steps, a warm-up over all of it tends to be worse than none.
 # - **$W$ is counted by each parameter's own step.** A layer that is unfrozen in the middle starts its warm-up there.
+# - **Rows without gradients run away.** When gradients stop, $s$ shrinks by 0.9999 a step and $\sqrt v$ by 0.9995,
+#   so steps grow. After 2000 steps of zeros comes one gradient of 1, then zeros again: 1000, 10 000 and 20 000 steps
+#   later a step is 0.02, 0.9 and $47\, \alpha$ long. Adam walks $30\, \alpha$ in all. For rare rows of an embedding
+#   keep $\beta_3 < \sqrt{\beta_2}$: with 0.999 the steps shrink, and the way is $338\, \alpha$ in all.
 # - **`param_groups[0]["alpha"]` is $a$**, at its final value. The learning rate is `lr`.
-# - **It cannot load AdamW's checkpoint**: `betas` would have two numbers, and there is no `exp_avg_slow`. Exercise 2
-#   shows how to switch in the middle of a run, which the paper found to help.
-# - **A slow average in half precision stands still.** Averaging the constant 1 with $\beta_3 = 0.9999$ in bfloat16
-#   comes to 0.031 and stays there; in float32 it is 0.95 after 30 000 steps. Here the state of half-precision
-#   weights is float32. Elsewhere, look.
+# - **It refuses AdamW's checkpoint**, for `betas` has two numbers there. Exercise 2 shows how to switch in the middle
+#   of a run, which the paper found to help.
+# - **A slow average in half precision stands still.** In bfloat16 the average of the constant 1 comes to 0.031 with
+#   $\beta_3 = 0.9999$, and stays there. Here the state of half-precision weights is float32. Elsewhere, look.
 # - **One huge gradient stays.** With $\beta_3 = 0.9999$ half of it is left after 6931 steps. Clip.
 #
 # ## Exercises
