@@ -221,11 +221,29 @@ def other_shape(state: Mapping[str, Any], param: Tensor) -> tuple[int, ...] | No
     return tuple(tensors[0].shape)
 
 
+def layers_of(optimizer: Optimizer) -> list[Optimizer]:
+    """Return an optimizer and what it wraps, such as [Wrappers](wrappers/wrapper.py) do, from outside in."""
+    inside = getattr(optimizer, "optimizer", None)
+    return [optimizer, *layers_of(inside)] if isinstance(inside, Optimizer) else [optimizer]
+
+
+def innermost(optimizer: Optimizer) -> Optimizer:
+    """Return what is inside all wrappers."""
+    return layers_of(optimizer)[-1]
+
+
+def keeps_one_state(optimizer: Optimizer) -> bool:
+    """Whether the state is one for all parameters, as that of L-BFGS, torch's or [ours](lbfgs.py), is."""
+    inside = innermost(optimizer)
+    return isinstance(inside, LBFGS) or getattr(inside, "keeps_one_state", False)
+
+
 def steppers(optimizer: Optimizer) -> dict[int, str]:
     """Return the name of the class that steps each parameter, by the parameter's `id`."""
-    parts: Sequence[Optimizer] = getattr(optimizer, "optimizers", (optimizer,))
+    inside = innermost(optimizer)
+    parts: Sequence[Optimizer] = getattr(inside, "optimizers", (inside,))
     return {
-        id(param): type(part).__name__
+        id(param): type(innermost(part)).__name__
         for part in parts
         for group in part.param_groups
         for param in group["params"]
@@ -246,6 +264,7 @@ def compare(optimizer: Optimizer, state: Mapping[Any, Any], pairs: Iterable[Pair
     """Return what does not fit in state that is there."""
     misfits = Misfits()
     now = steppers(optimizer)
+    has_no_shapes = keeps_one_state(optimizer)
     for pair in pairs:
         if not state.get(pair.key):
             continue
@@ -254,7 +273,7 @@ def compare(optimizer: Optimizer, state: Mapping[Any, Any], pairs: Iterable[Pair
             misfits.moved[pair.label] = f"has state of {pair.stepped_by}, and is stepped by {own}"
             continue
         # What L-BFGS keeps has the length of all parameters together.
-        shape = None if isinstance(optimizer, LBFGS) else other_shape(state[pair.key], pair.param)
+        shape = None if has_no_shapes else other_shape(state[pair.key], pair.param)
         if shape is not None:
             misfits.misshapen.append(
                 f"{pair.label} has state of shape {shape} for a parameter of shape "
@@ -336,7 +355,7 @@ def matched_with_keys(
     groups, state = groups_of(state_dict), state_dict["state"]
     present = names_of(optimizer.param_groups, "optimizer")
     saved = names_of(groups, "state_dict")
-    if present != saved and isinstance(optimizer, LBFGS):
+    if present != saved and keeps_one_state(optimizer):
         raise ValueError(
             "state_dict must have the same param_names in the same order for LBFGS, "
             "which keeps one state for all of them"
@@ -369,11 +388,25 @@ def matched_with_keys(
     }
     held = set(keys.values())
     others = {key: state[key] for key in state if key not in held and not isinstance(key, int)}
+    # What wrappers have saved for a parameter moves with it.
+    places = {keys[name]: place for place, name in enumerate(params) if name not in lost}
     return {
-        **state_dict,
+        **{name: renumber_tensors(entry, places) for name, entry in state_dict.items()},
         "state": {place: own for place, own in found.items() if own is not None} | others,
         "param_groups": renumbered(groups if present == saved else optimizer.param_groups),
     }, MatchedKeys([name for name in params if name in lost], unexpected)
+
+
+def renumber_tensors(entry: Any, places: Mapping[Any, Any]) -> Any:
+    """Return an entry of a checkpoint in which tensors are kept under the new keys of their parameters.
+
+    Tensors of parameters that have no new key are left out.
+    """
+    if not isinstance(entry, dict):
+        return entry
+    if entry and all(isinstance(value, Tensor) for value in entry.values()):
+        return {places[key]: value for key, value in entry.items() if key in places}
+    return {name: renumber_tensors(value, places) for name, value in entry.items()}
 
 
 def renumbered(groups: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -92,9 +92,12 @@ from torch.optim.optimizer import Optimizer
 from labml_nn_optim.named_state import (
     STEPPED_BY,
     check_fit,
+    innermost,
     is_regrouped,
+    layers_of,
     match_by_name,
     params_of,
+    renumber_tensors,
 )
 from labml_nn_optim.schedulers.scheduler import group_tags
 
@@ -255,6 +258,14 @@ class CompositeOptimizer(Optimizer):
             for key, own in each["state"].items()
         }
         state_dict: dict[str, Any] = {"state": state, "param_groups": groups}
+        # What wrappers around the parts keep, with the numbers that the parameters have here.
+        others: dict[int, dict[str, Any]] = {}
+        for owner, each in enumerate(saved):
+            places = {key: keys[owner, key] for key in params_of(each["param_groups"])}
+            for name in each.keys() - state_dict.keys():
+                others.setdefault(owner, {})[name] = renumber_tensors(each[name], places)
+        if others:
+            state_dict["parts"] = others
         for after in self._optimizer_state_dict_post_hooks.values():
             changed = after(self, state_dict)
             state_dict = state_dict if changed is None else changed
@@ -274,13 +285,14 @@ class CompositeOptimizer(Optimizer):
             state_dict = match_by_name(self, state_dict)
         else:
             check_fit(self, state_dict)
-        held = [(part.state, part.param_groups) for part in self.optimizers]
+        layers = [layer for part in self.optimizers for layer in layers_of(part)]
+        held = [dict(vars(layer)) for layer in layers]
         try:
             for part, own in zip(self.optimizers, self._split(state_dict), strict=True):
                 part.load_state_dict(own)
         except Exception:
-            for part, (state, groups) in zip(self.optimizers, held, strict=True):
-                part.state, part.param_groups = state, groups
+            for layer, before in zip(layers, held, strict=True):
+                vars(layer).update(before)
             raise
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)
@@ -298,6 +310,8 @@ class CompositeOptimizer(Optimizer):
         for key in state:
             if isinstance(key, tuple):
                 parts[key[0]]["state"][key[1]] = state[key]
+        for owner, others in state_dict.get("parts", {}).items():
+            parts[owner] |= others
         return parts
 
 
@@ -345,8 +359,8 @@ class StateOfAll(MutableMapping[Any, Any]):
 
 # ## What can be put together
 def kind_of(optimizer: Optimizer) -> str:
-    """Return the name of an optimizer's class."""
-    return type(optimizer).__name__
+    """Return the name of an optimizer's class, of what is inside if it is wrapped."""
+    return type(innermost(optimizer)).__name__
 
 
 def as_parts(optimizers: Any) -> tuple[Optimizer, ...]:
@@ -361,11 +375,13 @@ def as_parts(optimizers: Any) -> tuple[Optimizer, ...]:
     for part in parts:
         if not isinstance(part, Optimizer):
             raise TypeError(f"optimizers must be torch.optim.Optimizer, got {part!r}")
-        if isinstance(part, CompositeOptimizer):
+        if isinstance(innermost(part), CompositeOptimizer):
             raise TypeError("optimizers must not be composite; give the optimizers in it instead")
         closure = inspect.signature(type(part).step).parameters.get("closure")
-        if closure is not None and closure.default is inspect.Parameter.empty:
-            raise ValueError(f"optimizers must step without a closure, got {kind_of(part)}")
+        is_required = closure is not None and closure.default is inspect.Parameter.empty
+        if is_required or getattr(part, "needs_closure", False):
+            name = type(part).__name__
+            raise ValueError(f"optimizers must step without a closure, got {name}")
     owners_of(parts)
     return parts
 

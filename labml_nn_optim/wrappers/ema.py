@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,12 +50,11 @@ class EMA(Wrapper):
         self.decay = decay
         self.warmup = warmup
         self.every = every
-        self.count = 0
-        self.average: dict[Tensor, Tensor] = {}
         self.is_applied = False
 
-    def _fresh(self) -> dict[str, Any]:
-        return {"count": 0, "average": {}}
+    def _start_anew(self) -> None:
+        self.count = 0
+        self.average: dict[Tensor, Tensor] = {}
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one step and average its weights.
@@ -65,7 +63,7 @@ class EMA(Wrapper):
         """
         if self.is_applied:
             raise RuntimeError("step must be made with the weights, not with their average")
-        loss = super().step(closure)
+        loss = self.optimizer.step(closure)
         self.count += 1
         if self.count % self.every == 0:
             self._update()
@@ -90,17 +88,15 @@ class EMA(Wrapper):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Put the average into the parameters, and bring the weights back at the end."""
-        held = {param: param.detach().clone() for param in self.average}
+        """Put the average into the parameters for an evaluation, and bring the weights back at the end.
+
+        Raises `RuntimeError` if it is there already.
+        """
+        if self.is_applied:
+            raise RuntimeError("applied must not be inside applied")
         self.is_applied = True
         try:
-            self._write(self.average)
-            yield
+            with self._exchanged(self.average):
+                yield
         finally:
-            self._write(held)
             self.is_applied = False
-
-    @torch.no_grad()
-    def _write(self, values: dict[Tensor, Tensor]) -> None:
-        for param, value in values.items():
-            param.copy_(value)

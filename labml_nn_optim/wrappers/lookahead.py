@@ -21,7 +21,7 @@ symbols:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -46,28 +46,28 @@ class Lookahead(Wrapper):
 
     kept = ("count", "slow")
 
-    def __init__(self, optimizer: Optimizer, k: int = 6, alpha: float = 0.5) -> None:
+    def __init__(self, optimizer: Optimizer, k: int = 5, alpha: float = 0.5) -> None:
         require_count("k", k, minimum=1)
         require_number("alpha", alpha, maximum=1.0)
         super().__init__(optimizer)
         self.k = k
         self.alpha = alpha
+
+    def _start_anew(self) -> None:
         self.count = 0
         self.slow: dict[Tensor, Tensor] = {}
-
-    def _fresh(self) -> dict[str, Any]:
-        return {"count": 0, "slow": {}}
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one step with the fast weights, and one with the slow ones if it is the k-th."""
         self._keep_start()
-        loss = super().step(closure)
+        loss = self.optimizer.step(closure)
         self.count += 1
         if self.count % self.k == 0:
             self.synchronize()
         return loss
 
     def _keep_start(self) -> None:
+        # Not when the wrapper is made: the weights may be loaded after that.
         for param in self.params():
             if param not in self.slow:
                 self.slow[param] = param.detach().clone()
@@ -76,8 +76,13 @@ class Lookahead(Wrapper):
     def synchronize(self) -> None:
         r"""Move the slow weights, $\phi \leftarrow \phi + a\,(\theta - \phi)$, and set the fast ones to them.
 
-        To be called before an evaluation or the end of training between two of their steps.
+        To be called at the end of training, if that is between two of their steps. The next one comes
+        when it would have come.
         """
         for param, slow in self.slow.items():
             slow.lerp_(param, self.alpha)
             param.copy_(slow)
+
+    def applied(self) -> AbstractContextManager[None]:
+        """Put the slow weights into the parameters for an evaluation, and bring the fast ones back."""
+        return self._exchanged(self.slow)

@@ -34,7 +34,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.checks import require_flag, require_number
-from labml_nn_optim.wrappers.wrapper import Wrapper
+from labml_nn_optim.wrappers.wrapper import Wrapper, write
 
 __all__ = ["SAM", "frozen_statistics"]
 
@@ -71,16 +71,27 @@ class SAM(Wrapper):
         self.model = model
         self.kept_weights: dict[Tensor, Tensor] = {}
 
+    @property
+    def needs_closure(self) -> bool:
+        """A step needs two gradients."""
+        return True
+
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Go up, take the gradient there, come back and step.
 
         `closure` sets the gradients to zero, computes the loss and its gradients, and returns it. It is called
         twice; the first loss, that of the weights themselves, is returned.
-        Raises `ValueError` without a closure: [ascend](#SAM.ascend) and [descend](#SAM.descend) are the two
-        halves of a step for a loop that has none.
+
+        Without a closure this is [descend](#SAM.descend), for a `GradScaler` that calls it. Raises
+        `ValueError` if the weights have not gone up.
         """
         if closure is None:
-            raise ValueError("closure must compute the loss and its gradients, got None")
+            if not self.kept_weights:
+                raise ValueError(
+                    "closure must compute the loss and its gradients unless ascend was called, got None"
+                )
+            self.descend()
+            return None
         with torch.enable_grad():
             loss = closure()
         self.ascend()
@@ -88,19 +99,19 @@ class SAM(Wrapper):
             with torch.enable_grad(), frozen_statistics(self.model):
                 closure()
         except BaseException:
-            self._come_back()
+            self.come_back()
             raise
         self.descend()
         return loss
 
     @torch.no_grad()
     def ascend(self) -> None:
-        r"""Move the weights by $\rho\, g / \lVert g \rVert$ and remember where they were.
+        r"""Move the weights by $e$ and remember where they were.
 
         Raises `RuntimeError` if they are up already.
         """
         if self.kept_weights:
-            raise RuntimeError("ascend must be followed by descend, got two in a row")
+            raise RuntimeError("ascend must be followed by descend or come_back, got two in a row")
         params = [param for param in self.params() if param.grad is not None]
         grads = [param.grad for param in params if param.grad is not None]
         # $T_\theta = |\theta| + \eta$ for ASAM
@@ -114,21 +125,19 @@ class SAM(Wrapper):
             direction = grads[place] if sizes is None else grads[place].mul(sizes[place])
             param.add_(direction.mul(scale.to(param.device)))
 
-    @torch.no_grad()
     def descend(self) -> None:
-        """Bring the weights back, exactly, and step with the gradients of now.
+        """Bring the weights back and step with the gradients of now.
 
         Raises `RuntimeError` if they are not up.
         """
         if not self.kept_weights:
             raise RuntimeError("descend must follow ascend, got none")
-        self._come_back()
-        super().step()
+        self.come_back()
+        self.optimizer.step()
 
-    @torch.no_grad()
-    def _come_back(self) -> None:
-        for param, before in self.kept_weights.items():
-            param.copy_(before)
+    def come_back(self) -> None:
+        """Bring the weights back without a step, exactly; nothing happens if they are not up."""
+        write(self.kept_weights)
         self.kept_weights = {}
 
 
@@ -137,11 +146,12 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
     """Let no batch normalization of `model` follow the batches seen inside; `None` has none."""
     modules = () if model is None else model.modules()
     layers = [module for module in modules if isinstance(module, _BatchNorm)]
-    momenta = [layer.momentum for layer in layers]
+    tracking = [layer.track_running_stats for layer in layers]
+    # A momentum of 0 would still count the batches, on which an average of all of them rests.
     for layer in layers:
-        layer.momentum = 0.0
+        layer.track_running_stats = False
     try:
         yield
     finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
+        for layer, was_tracking in zip(layers, tracking, strict=True):
+            layer.track_running_stats = was_tracking

@@ -12,10 +12,14 @@ needs: [base]
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
+
+from labml_nn_optim.named_state import is_regrouped, layers_of, match_by_name, params_of
 
 __all__ = ["Wrapper"]
 
@@ -23,14 +27,13 @@ __all__ = ["Wrapper"]
 class Wrapper(Optimizer):
     """An optimizer around another one, whose groups and state it shares.
 
-    - `optimizer`: any `torch.optim.Optimizer`, a wrapper included
+    - `optimizer`: any `torch.optim.Optimizer`, a wrapper of another kind included
 
     `param_groups`, `state` and `defaults` are those of the optimizer inside, the same objects. A subclass
-    says what happens in [step](#Wrapper.step), and names what it keeps in `kept`: numbers, and
-    dictionaries with a tensor for each parameter. That is saved beside the rest, so that a checkpoint of
-    the optimizer inside loads here, and one from here loads there.
+    says what happens in [step](#Wrapper.step), and names in `kept` what it keeps: numbers, and
+    dictionaries with a tensor for each parameter.
 
-    Raises `TypeError` for what is no optimizer.
+    Raises `TypeError` for what is no optimizer, and for one that is in such a wrapper already.
     """
 
     kept: tuple[str, ...] = ()
@@ -38,13 +41,12 @@ class Wrapper(Optimizer):
     def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be a torch.optim.Optimizer, got {optimizer!r}")
-        inside: Optimizer = optimizer
-        while isinstance(inside, Wrapper):
-            if type(inside) is type(self):
-                name = type(self).__name__
-                raise TypeError(f"optimizer must not be in a {name} already, got a {name}")
-            inside = inside.optimizer
+        # A checkpoint has one entry for each kind.
+        name = type(self).__name__
+        if any(type(layer).__name__ == name for layer in layers_of(optimizer)):
+            raise TypeError(f"optimizer must not be in a {name} already, got a {name}")
         self.optimizer: Optimizer = optimizer
+        self._start_anew()
         # `Optimizer.__init__` would make groups. What else it sets up, it sets up for a copy, too.
         self.__setstate__({})
 
@@ -57,20 +59,36 @@ class Wrapper(Optimizer):
         }
 
     # ## What is shared
+    #
+    # There is no second list that could be out of date when the optimizer inside gets a group or loads a
+    # checkpoint of its own.
     @property
     def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The groups of the optimizer inside."""
         return self.optimizer.param_groups
+
+    @param_groups.setter
+    def param_groups(self, groups: list[dict[str, Any]]) -> None:
+        self.optimizer.param_groups = groups
 
     @property
     def state(self) -> MutableMapping[Any, Any]:  # type: ignore[override]
         """The state of the optimizer inside."""
         return self.optimizer.state
 
+    @state.setter
+    def state(self, state: Any) -> None:
+        self.optimizer.state = state
+
     @property
     def defaults(self) -> dict[str, Any]:  # type: ignore[override]
         """The defaults of the optimizer inside."""
         return self.optimizer.defaults
+
+    @property
+    def needs_closure(self) -> bool:
+        """Whether `step` can do nothing without a closure."""
+        return getattr(self.optimizer, "needs_closure", False)
 
     def params(self) -> Iterator[Tensor]:
         """Yield all parameters, in the order of the groups."""
@@ -86,8 +104,38 @@ class Wrapper(Optimizer):
         self.optimizer.zero_grad(set_to_none)
 
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Make one step of the optimizer inside."""
+        """Make one step of the optimizer inside.
+
+        A subclass calls `self.optimizer.step` and not this method: torch runs the hooks of an optimizer
+        around every `step` that a class defines, and would run them twice.
+        """
         return self.optimizer.step(closure)
+
+    # ## Train and evaluate
+    #
+    # [Schedule-free optimizers](../schedule_free.py) have two modes. Those of all others have none.
+    def train(self) -> None:
+        """Let a schedule-free optimizer inside go into train mode; nothing happens without one."""
+        self._switch("train")
+
+    def eval(self) -> None:
+        """Let a schedule-free optimizer inside go into eval mode; nothing happens without one."""
+        self._switch("eval")
+
+    def _switch(self, mode: str) -> None:
+        switch = getattr(self.optimizer, mode, None)
+        if switch is not None:
+            switch()
+
+    @contextmanager
+    def _exchanged(self, values: Mapping[Tensor, Tensor]) -> Iterator[None]:
+        """Put other values into the parameters, and bring back what was there at the end."""
+        held = {param: param.detach().clone() for param in values}
+        try:
+            write(values)
+            yield
+        finally:
+            write(held)
 
     # ## Checkpoints
     def state_dict(self) -> dict[str, Any]:
@@ -101,6 +149,7 @@ class Wrapper(Optimizer):
         return state_dict
 
     def _own_state(self) -> dict[str, Any]:
+        # Parameters are numbered through all groups, as torch does it for `state`.
         places = {param: place for place, param in enumerate(self.params())}
         own = {}
         for name in self.kept:
@@ -111,27 +160,58 @@ class Wrapper(Optimizer):
         return own
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a checkpoint of this wrapper, or one of the optimizer inside, with which it starts anew."""
+        """Load a checkpoint of this wrapper, or one of the optimizer inside, with which it starts anew.
+
+        [By name](../named_state.py) if it has the names of the parameters in other groups. Raises
+        `ValueError` for what does not fit; nothing is loaded then.
+        """
         state_dict = dict(state_dict)
         for before in self._optimizer_load_state_dict_pre_hooks.values():
             changed = before(self, state_dict)
             state_dict = state_dict if changed is None else changed
+        if is_regrouped(self, state_dict):
+            state_dict = match_by_name(self, state_dict)
         own = state_dict.pop(type(self).__name__, None)
+        params = dict(zip(params_of(state_dict["param_groups"]), self.params(), strict=False))
+        if own is not None:
+            self._check_own_state(own, params)
         self.optimizer.load_state_dict(state_dict)
-        self._take_own_state(self._fresh() if own is None else own)
+        self._start_anew()
+        if own is not None:
+            self._take_own_state(own, params)
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)
 
-    def _fresh(self) -> dict[str, Any]:
-        """Return what `kept` names as it is before the first step."""
-        return {}
+    def _start_anew(self) -> None:
+        """Set what `kept` names as it is before the first step."""
 
-    def _take_own_state(self, own: Mapping[str, Any]) -> None:
-        params = list(self.params())
-        for name, value in own.items():
+    def _check_own_state(self, own: Mapping[str, Any], params: Mapping[Any, Tensor]) -> None:
+        name = type(self).__name__
+        for entry in self.kept:
+            if entry not in own:
+                raise ValueError(f"state_dict must have {entry} in {name}, got {', '.join(own)}")
+            for key, tensor in own[entry].items() if isinstance(own[entry], dict) else ():
+                shape = tuple(params[key].shape) if key in params else None
+                if tensor.shape != shape:
+                    raise ValueError(
+                        f"{entry} of parameter {key} in state_dict must have the shape {shape}, "
+                        f"got {tuple(tensor.shape)}"
+                    )
+
+    def _take_own_state(self, own: Mapping[str, Any], params: Mapping[Any, Tensor]) -> None:
+        # An average may be in float32 for weights in half precision, so the data type stays.
+        for name in self.kept:
+            value = own[name]
             if isinstance(value, dict):
                 value = {
-                    params[place]: tensor.to(params[place].device, copy=True)
-                    for place, tensor in value.items()
+                    params[key]: tensor.to(params[key].device, copy=True)
+                    for key, tensor in value.items()
                 }
             setattr(self, name, value)
+
+
+@torch.no_grad()
+def write(values: Mapping[Tensor, Tensor]) -> None:
+    """Copy values into parameters."""
+    for param, value in values.items():
+        param.copy_(value)
