@@ -26,8 +26,8 @@ verified_against:
 # 43 looks at a loss, or seven hundred
 
 Rosenbrock's function $100\,(y - x^2)^2 + (1 - x)^2$ is a bent valley. From $(-1.2, 1)$ you have to follow it to
-$(1, 1)$. A *look* is one call of the closure, which gives the loss and its gradient. How many looks does it take until
-the loss is below $10^{-8}$?
+$(1, 1)$. A *look* is one call of the closure, which gives the loss and its gradient. How many looks does it take
+until the loss is below $10^{-8}$?
 
 | method | with | looks |
 |---|---|---:|
@@ -59,8 +59,8 @@ $H_k$ stands for the inverse of the Hessian. It is made of the last $m$ pairs $(
 Let $A$ be the Hessian. Newton's move is $-A^{-1} g$. Five such moves bring Rosenbrock's function below $10^{-8}$.
 A network of a million weights has $10^{12}$ second derivatives, though, and nobody has them.
 
-But each move says something about them. For a move $s$ and the change $y$ of the
-gradient, by the fundamental theorem of calculus
+But each move says something about them. For a move $s$ and the change $y$ of the gradient, by the fundamental
+theorem of calculus
 
 $$y = \int_0^1 A(\theta_k + \tau s)\, d\tau \; s = \bar A\, s$$
 
@@ -157,8 +157,8 @@ search, and 92 without.
 
 ## Where the loss is NaN
 
-$3 x - \log x$ from $x = 10$: the second move tries a point just below 0, and the loss is NaN. Every comparison with NaN
-is false. So torch's search finds no reason to stop, and goes on: to $-45$, to $-293$, and after 26 looks $x$ is
+$3 x - \log x$ from $x = 10$: the second move tries a point just below 0, and the loss is NaN. Every comparison with
+NaN is false. So torch's search finds no reason to stop, and goes on: to $-45$, to $-293$, and after 26 looks $x$ is
 $-1.1 \cdot 10^{18}$. An infinite loss with a finite slope makes its cubic NaN, and the parameters with it.
 
 Here a point that is not finite has gone too far, whatever its loss, and the interval is halved: 17 looks, and
@@ -598,7 +598,7 @@ class _Model:
     def move(self, direction: Tensor, step: float) -> None:
         """Go along `direction`."""
         reals = [_as_real(param) for param in self.params]
-        parts = direction.split([real.numel() for real in reals])
+        parts = torch.split(direction, [real.numel() for real in reals])
         for real, part in zip(reals, parts, strict=True):
             real.add_(part.view(real.shape), alpha=step)
 

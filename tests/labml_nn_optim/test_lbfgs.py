@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from labml_nn_optim import EMA, LBFGS, Adam
+from labml_nn_optim import EMA, LBFGS, Adam, lbfgs
 from labml_nn_optim.lbfgs import Trial, cubic_minimum, strong_wolfe, two_loop
 from labml_nn_optim.named_state import load_state_dict_by_name
 from labml_nn_optim.param_groups.composite import CompositeOptimizer
@@ -170,6 +170,32 @@ def test_vectors_of_half_precision_are_in_float32(dtype: torch.dtype) -> None:
     assert state["old_dirs"][0].dtype == torch.float32
 
 
+def test_a_small_loss_is_below_the_tolerances() -> None:
+    def end(scale: float, **arguments: Any) -> float:
+        params, loss = rosenbrock()
+        optimizer = LBFGS(params, line_search_fn="strong_wolfe", **arguments)
+        for _ in range(20):
+            optimizer.step(closure_of(params, lambda: scale * loss()))
+        return loss().item()
+
+    assert end(1.0) < 1e-9
+    assert 1e-4 < end(1e-6) < 1e-2
+    assert end(1e-8) == pytest.approx(24.2)
+    assert end(1e-8, tolerance_grad=0.0, tolerance_change=0.0) < 1e-9
+
+
+def test_it_forgets_in_a_way_that_torch_understands() -> None:
+    x = Parameter(torch.tensor([10.0], dtype=torch.float64))
+    optimizer = LBFGS([x])
+    closure = closure_of([x], lambda: barrier(x).sum())
+    optimizer.step(closure)
+    twin = torch.optim.LBFGS([x])
+    twin.load_state_dict(optimizer.state_dict())
+    twin.param_groups[0]["max_iter"] = 1
+    twin.step(closure)
+    assert x.item() == pytest.approx(8.0)
+
+
 # ## The direction
 def test_with_exact_steps_a_quadratic_in_n_directions_ends_after_n_steps() -> None:
     generator = torch.Generator().manual_seed(0)
@@ -279,7 +305,7 @@ def test_a_loss_of_nan_is_too_far() -> None:
     arguments = {"line_search_fn": "strong_wolfe"}
     assert minimize(LBFGS, barrier, 10.0, **arguments).item() == pytest.approx(1 / 3, abs=1e-5)
     # torch goes on, ever farther.
-    assert minimize(torch.optim.LBFGS, barrier, 10.0, **arguments).item() < -1e17
+    assert minimize(torch.optim.LBFGS, barrier, 10.0, **arguments).item() < -1e18
 
 
 def test_an_infinite_loss_is_too_far() -> None:
@@ -482,6 +508,12 @@ def test_parameters_on_several_devices_are_refused() -> None:
         ValueError, match=r"^params must be on one device for LBFGS, got cpu, meta$"
     ):
         LBFGS(params)
+
+
+def test_sharded_parameters_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lbfgs, "is_distributed", lambda _: True)
+    with pytest.raises(ValueError, match=r"^params must be plain tensors for LBFGS, got a DTensor"):
+        LBFGS([Parameter(torch.zeros(2))])
 
 
 def test_a_closure_is_needed_and_known_to_be() -> None:
