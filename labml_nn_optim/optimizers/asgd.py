@@ -128,7 +128,7 @@ run of some thousand steps costs a bias that no average removes. Set $\lambda = 
 - **Decay.** `weight_decay` is one more, beside $\lambda$: torch's in the gradient, ours
   [decoupled](../weight_decay.py) and times $\eta_t$. With $\lambda = 0$ these are the same, since the step is
   linear in the gradient.
-- The first average is $\theta_1$; the start $\theta_0$ is in none.
+- $\mu_{t_0 + 2}$ is still 1, so with $t_0 = 0$ the average begins at $\theta_2$, in torch as well.
 
 ## What others have found
 
