@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
@@ -124,8 +124,8 @@ class Piece(Protocol):
         """Write back what the rule did not change in place."""
         ...
 
-    def places(self) -> Any:
-        """Return the place of each element among all of the optimizer, laid out like the parameter."""
+    def places(self) -> Iterable[Tensor]:
+        """Return the place of each element among all of the optimizer, for each tensor that a rule sees."""
         ...
 
 
@@ -169,9 +169,9 @@ class Whole:
         if operands.param is not self.home:
             self.home.copy_(operands.param)
 
-    def places(self) -> Tensor:
+    def places(self) -> list[Tensor]:
         """Return the place of each element."""
-        return self.member.places
+        return [self.member.places]
 
 
 # How many consecutive elements follow a place.
@@ -251,9 +251,9 @@ class Part:
         if operands.param is not self.home:
             self.home.copy_(operands.param)
 
-    def places(self) -> Tensor:
+    def places(self) -> list[Tensor]:
         """Return the place of each element."""
-        return places_of(self.runs, self.home.device)
+        return [places_of(self.runs, self.home.device)]
 
 
 def parts(member: Member, limit: int | None, runs: Sequence[Run] | None = None) -> list[Part]:
@@ -339,9 +339,9 @@ class Packed:
         """Copy the parameters back."""
         torch._foreach_copy_(self.homes, self.params)
 
-    def places(self) -> Tensor:
+    def places(self) -> list[Tensor]:
         """Return the place of each element."""
-        return places_of(self.runs, self.param.device)
+        return [places_of(self.runs, self.param.device)]
 
 
 class FlatBuffers:
@@ -458,6 +458,6 @@ class Listed:
         if works[0] is not self.homes[0]:
             torch._foreach_copy_(self.homes, works)
 
-    def places(self) -> TensorList:
-        """Return the place of each element."""
-        return TensorList([member.places for member in self.members])
+    def places(self) -> Iterator[Tensor]:
+        """Yield the place of each element, one parameter after the other: together they need much room."""
+        return (member.places for member in self.members)

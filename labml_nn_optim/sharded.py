@@ -117,7 +117,7 @@ def place_of_part(param: Tensor) -> int:
     """Return how many elements come before those that this process holds; 0 if it holds all."""
     if not is_distributed(param):
         return 0
-    (chunk,) = param.__create_chunk_list__()
+    (chunk,) = param.__create_chunk_list__()  # type: ignore[no-untyped-call]
     strides = torch.empty(param.shape, device="meta").stride()
     return sum(offset * stride for offset, stride in zip(chunk.offsets, strides, strict=True))
 

@@ -101,9 +101,9 @@ class Stack:
         if self.is_copy or self.dtype != self.stored:
             torch._foreach_copy_(self.homes, list(operands.param.unbind()))
 
-    def places(self) -> Tensor:
+    def places(self) -> list[Tensor]:
         """Return the place of each element."""
-        return torch.stack([member.places for member in self.members])
+        return [torch.stack([member.places for member in self.members])]
 
 
 def _stack_states(members: Sequence[Member]) -> dict[str, Any]:

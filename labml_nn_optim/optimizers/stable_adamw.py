@@ -112,7 +112,7 @@ How large can the RMS be? $v_t \ge w_2\, g_t^2$, so it is at most $1 / \sqrt{w_2
 - $\varepsilon^2$ stands under the fraction where gradients are below $\varepsilon$, above all for elements that
   never had one: $0 / 0$ becomes 0.
 - optimi has $\varepsilon = 10^{-6}$. It and pytorch_optimizer can carry the rounding error of half-precision
-  weights along (`kahan_sum`); here such weights are computed in float32 and rounded.
+  weights along (`kahan_sum`); here that is `rounding="kahan"`, for [every optimizer](../rounding.py).
 """
 
 from __future__ import annotations

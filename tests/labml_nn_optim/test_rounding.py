@@ -430,6 +430,23 @@ def test_a_compensation_that_nothing_would_keep_up_is_dropped(dtype: torch.dtype
     assert all(set(state) == {"step", "exp_avg", "exp_avg_sq"} for state in other.state.values())
 
 
+def test_what_was_kept_of_a_weight_that_is_overwritten_can_be_deleted() -> None:
+    param = Parameter(torch.ones(3, dtype=torch.bfloat16))
+    optimizer = SGD([param], lr=1e-4, rounding="kahan")
+    for _ in range(15):
+        param.grad = torch.ones_like(param)
+        optimizer.step()
+    assert optimizer.state[param][COMPENSATION].tolist() == pytest.approx([-0.0015] * 3, abs=1e-5)
+    param.data.zero_()
+    param.grad = torch.zeros_like(param)
+    optimizer.step()
+    assert param.tolist() == pytest.approx([-0.0015] * 3, abs=1e-5)
+    param.data.zero_()
+    del optimizer.state[param][COMPENSATION]
+    optimizer.step()
+    assert param.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_a_parameter_that_gets_its_first_gradient_late_is_compensated_too() -> None:
     params = make_params(torch.bfloat16, [(5,), (5,)])
     optimizer = Lion(params, lr=1e-4, rounding="kahan")
