@@ -29,7 +29,7 @@ verified_against:
 # An average of gradients comes too late
 
 A weight moves by 0.05 in every step, and so does the true gradient of its loss. Each batch adds noise of size 1.
-How well do these estimates know the gradient of now? (20 000 such weights, step 400.)
+How well do these estimates know the gradient of now? (20 000 such weights, step 400; the corrections come below.)
 
 | estimate | behind by | noise | gradients a step |
 |---|---:|---:|---:|
@@ -40,9 +40,9 @@ How well do these estimates know the gradient of now? (20 000 such weights, step
 | MARS, $\gamma = 0.025$, with the same batch | 0.93 | 0.159 | 2 |
 | MARS, $\gamma = 0.025$, with the last batch | 0.93 | 0.165 | 1 |
 
-[Adam](adam.py)'s average is quiet and late: it shows where the gradient was 19 steps ago. The third line is neither.
-That is variance reduction, and it costs a second gradient in each step. The last line is what people run. This
-chapter shows what is left of the idea in it.
+[Adam](adam.py)'s average is quiet and late: it shows where the gradient was 19 steps ago. The third line is quiet and
+in time. That is variance reduction, and it costs a second gradient in each step. The last line is what people run.
+This chapter shows what is left of the idea in it.
 
 ## The same batch, twice
 
@@ -53,10 +53,8 @@ $$
 m_t = \beta_1 \left( m_{t-1} + g_t - g_t^- \right) + (1 - \beta_1)\, g_t
 $$
 
-The bracket is the old estimate at the weights of now, for $g_t - g_t^-$ is how much the gradient has changed. And it
-is a quiet measure of that: what is peculiar to the batch is in both, and cancels. In the table every batch adds a
-number to the gradient, and nothing of it is left. If batches differ in slope, the noise of the difference is as
-small as the step.
+The bracket is the old estimate at the weights of now, for $g_t - g_t^-$ is how much the gradient has changed. What is
+peculiar to the batch is in both, and cancels. If batches differ in slope, noise as small as the step is left.
 
 Collect the terms with $g_t$, and STORM is Adam's average of another gradient:
 
@@ -80,8 +78,8 @@ v_t &= \beta_2 v_{t-1} + (1 - \beta_2)\, \tilde c_t^2, \qquad \hat v_t = v_t / (
 $$
 
 The norm goes over all elements of a tensor. Here $g_{t-1}$ is the gradient of the *last* batch at the weights of
-then. The paper calls this form approximate, the one with $g_t^-$ exact; its main results are with the approximate
-one, and so is this class.
+then. The paper calls this form approximate, the one with $g_t^-$ exact. Its main results are with the approximate
+one, which this class is.
 
 ## With the last batch, nothing is reduced
 
@@ -102,14 +100,14 @@ m_t &= \beta_1 m_{t-1} + (1 - \beta_1)\, g_t + \gamma \beta_1 (g_t - g_{t-1}) \\
 \end{aligned}
 $$
 
-and the brackets are $e_t$ and $g_t$. The last gradient has dropped out. What was to be a control of the noise is a
-second helping of the newest gradient:
+and the brackets are $e_t$ and $g_t$. The last gradient has dropped out. What was to reduce the noise is a second
+helping of the newest gradient:
 
 - **$\gamma = 1$** leaves $m_t = g_t$, no momentum at all. That is the fourth line of the table.
 - **$\gamma = 1 - \beta_1$** is the numerator of [NAdamW](nadamw.py), $\beta_1 e_t + (1 - \beta_1)\, g_t$, Nesterov's
   step. The default 0.025 is half of that, for $\beta_1 = 0.95$. The newest gradient has the weight 0.074 in $m$; it
   is 0.050 in Adam and 0.0975 in NAdamW.
-- **The noise grows**: the variance of $m$ by 7 %. The delay falls by 2.5 %, from 19 steps to 18.5.
+- **The noise grows**: the variance of $m$ by 7 %. The delay falls from 19 steps to 18.5.
 
 Ma and Yarats (2018, arXiv 1810.06801) call such mixtures quasi-hyperbolic momentum.
 
@@ -128,8 +126,7 @@ $\alpha$, all with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
 | constant | | 1 | 1 | 1 |
 
 Where noise rules, MARS is close to an AdamW with $0.65\, \alpha$. It keeps the full $\alpha$ for the few weights
-whose gradient stays. These tensors have 4000 elements, whose norm hardly varies: with and without the cut MARS has
-the same numbers.
+whose gradient stays. With and without the cut MARS has these numbers, for the norm of 4000 elements hardly varies.
 
 ## No tensor's gradient is longer than 1
 
@@ -137,8 +134,8 @@ A tensor of $n$ elements with gradients of size $s$ has $\lVert g \rVert = s \sq
 bias of 100 elements has the norm 0.1, a matrix of a million the norm 10. So large tensors are cut in every step, to
 $\lVert \tilde c \rVert = 1$, and small ones in none.
 
-For a tensor that is always cut, each batch counts the same, however large its gradient. Here one batch of noise is
-100 times as large as the others. How long are the steps, relative to those before it?
+For a tensor that is always cut, each batch counts the same. Here one batch of noise is 100 times as large as the
+others. How long are the steps, relative to those before it?
 
 | | longest after it | 51 to 100 steps after it |
 |---|---:|---:|
@@ -147,8 +144,8 @@ For a tensor that is always cut, each batch counts the same, however large its g
 | MARS, usual norm of $g$ 10 | 1.05 | 1.00 |
 
 AdamW takes steps of three times the length, and then of less than half, until $v$ has forgotten the batch. The
-price: MARS knows absolute sizes. With all gradients divided by 1000, AdamW ends 100 noisy steps where it did before,
-to $5 \cdot 10^{-6}$. MARS ends $3.5\, \alpha$ away.
+price is that MARS knows absolute sizes. With all gradients divided by 1000, AdamW ends 100 noisy steps where it did
+before, and MARS $3.5\, \alpha$ away.
 
 If the norm of the whole gradient is clipped before, to $C$, then $\lVert c \rVert \le (1 + 2 \kappa)\, C$. With
 $C \le 0.51$ this cut never acts.
@@ -160,19 +157,18 @@ said otherwise.
 
 - **$g_0 = 0$** in the authors' code and here, so $c_1 = 1.475\, g_1$. Adam's correction makes the first step
   $\pm\alpha$ all the same, and for a constant gradient no step is shorter than $0.976\, \alpha$. timm has
-  $c_1 = g_1$: $1.3 \cdot 10^{-4}$. Where the first gradient is cut, in large tensors, it is no difference.
+  $c_1 = g_1$: $1.3 \cdot 10^{-4}$, and nothing where the first gradient is cut.
 - **Vectors and scalars.** By default the authors' code runs AdamW on all that is no matrix, with
   $\beta = (0.9, 0.95)$, $\lambda = 0.1$ and a rate of its own (`optimize_1d=False`, `lr_1d`). To them a
-  convolution's four-dimensional weight is no matrix either; to timm and pytorch_optimizer it is one. Here every
-  tensor has the rule of its group, and `gamma=0, max_norm=None` in a group is AdamW.
+  convolution's weight is no matrix either; to timm and pytorch_optimizer it is one. Here every tensor has the rule of
+  its group, and `gamma=0, max_norm=None` in a group is AdamW.
 - **$v$** averages squares of $\tilde c$ in the code of all three. The authors' README writes squares of $g$.
 - **$\beta_1$** is 0.95 in the paper and here, 0.9 in timm, where $\kappa$ is 0.225 then: 0.022.
 - **$\varepsilon$.** pytorch_optimizer adds it to $\sqrt v$ before the correction, and $10^{-15}$ inside the root:
   $3 \cdot 10^{-7}$, but 0.002 on a matrix of 700 by 800, where the elements of $\tilde c$ are as small as
   $1 / \sqrt n = 0.0013$.
-- **Decay in the gradient** is part of $g_t$ and of $g_{t-1}$ here. In pytorch_optimizer it reaches $g_{t-1}$ alone
-  and works backwards: with $\lambda = 0.1$ and no other gradient a weight of 1 has grown to 1.30 after 100 steps.
-  Here it is 0.71.
+- **Decay in the gradient** reaches $g_{t-1}$ alone in pytorch_optimizer, and works backwards: with $\lambda = 0.1$
+  and no other gradient a weight of 1 has grown to 1.30 after 100 steps. Here it is 0.71.
 - **`cautious=True`** here is `caution=True` in timm, to $4 \cdot 10^{-15}$ where the first gradient is cut.
 - **The last gradient is copied**, here and in timm. The authors' code keeps a reference. With
   `zero_grad(set_to_none=False)` that is the new gradient: $c_t = g_t$ from the second step on.
@@ -180,23 +176,22 @@ said otherwise.
 ## What comparisons found
 
 **The paper**: GPT-2 small, 50 billion tokens of OpenWebText. AdamW reaches a validation loss of 2.885, MARS
-2.849, and 2.847 with the same batch twice. The doubled price buys 0.002. The configurations differ in more than the
-rule: $\alpha = 0.006$ and $\lambda = 0.01$ for MARS, $\alpha = 0.0006$ and $\lambda = 0.1$ for AdamW.
+2.849, and 2.847 with the same batch twice. The configurations differ in more than the rule: $\alpha = 0.006$ and
+$\lambda = 0.01$ for MARS, $\alpha = 0.0006$ and $\lambda = 0.1$ for AdamW.
 
 **All hyper-parameters tuned for each optimizer** (Wen et al. 2025, arXiv 2509.02046, and the results in their
-repository): 520 million parameters, 85 billion tokens, loss on C4. AdamW 2.913, NAdamW 2.907, MARS 2.906, Muon
-2.900. With 130 million and 21 billion: NAdamW 3.249, MARS 3.247. These are single runs. They agree with the algebra
-above.
+repository), loss on C4. 520 million parameters, 85 billion tokens: AdamW 2.913, NAdamW 2.907, MARS 2.906, Muon 2.900.
+130 million and 21 billion: NAdamW 3.249, MARS 3.247. These are single runs, and agree with the algebra above.
 
 **Another comparison** (Semenov et al. 2025, arXiv 2509.01440; read off the figures in their repository): 720
 million parameters, batches of a million tokens, 48 billion tokens: MARS 2.80, AdamW 2.815, AdEMAMix 2.80. A
 mixture of experts with 520 million, batches of 131 000 tokens, 44 billion tokens: MARS 2.96, AdamW 2.93. In
 their scripts AdamW has $\alpha = 0.001$, MARS 0.003 for matrices. They clip the gradient to 0.1 and 0.5, so the cut
-to 1 acted in neither.
+to 1 acted in neither. For vision transformers we found no numbers.
 
-The idea is older than MARS. Defazio and Bottou (2018, arXiv 1812.04529) found that SVRG, which takes differences to
-an anchor, fails on deep networks. Yin et al. (2023, arXiv 2311.05589) got lower training losses with a small factor
-before the correction. $\gamma$ is such a factor.
+The idea is older. Defazio and Bottou (2018, arXiv 1812.04529) found that SVRG, which takes differences to an anchor,
+fails on deep networks. Yin et al. (2023, arXiv 2311.05589) got lower training losses with a small factor like
+$\gamma$.
 """
 
 from __future__ import annotations
@@ -302,29 +297,32 @@ class MARS(GenericAdaptiveOptimizer):
 
 # ## Choosing, and when not to
 #
-# - `lr`: on noise a step is two thirds of AdamW's, so the best $\alpha$ may be higher. Wen et al. chose the same one
-#   for both, 0.004 at 520 million parameters. At 0.008 their AdamW failed (7.18), MARS did not (2.917), nor
-#   NAdamW (2.910).
-# - `gamma`: 0.025. With 130 million parameters and 5 billion tokens 0.0125, 0.025, 0.05 and 0.1 gave 3.398, 3.396,
-#   3.404 and 3.415 there. It belongs to $\beta_1$: $\kappa$ is 0.475 for 0.95, and 1.23 for 0.98.
+# - `lr`: on noise a step is two thirds of AdamW's, so the best $\alpha$ may be higher. Wen et al. tried 0.008 in
+#   twelve settings, from 130 to 520 million parameters. It was best or within 0.002 of it in all but the longest run
+#   of the largest model, which chose 0.004. AdamW failed with 0.008 at 520 million.
+# - `betas`, `weight_decay`: there $\beta_1$ came out from 0.9 to 0.98, $\beta_2$ from 0.95 to 0.99, $\lambda$ as 0.1.
+# - `gamma`: 0.025. With 130 million parameters, $\beta_1 = 0.95$ and 5 billion tokens 0.0125, 0.025, 0.05 and 0.1
+#   gave 3.398, 3.396, 3.404 and 3.415 there. It belongs to $\beta_1$: for 0.98, where $\kappa$ is 1.23 in place of
+#   0.475, 0.1 lost 0.16.
 # - `max_norm`: 1, or `None` if you clip the whole gradient to something small and want the tensors' sizes left alone.
-# - Biases, scales and other vectors: a group with `gamma=0`, `max_norm=None` and a rate of its own, or another AdamW.
+# - Biases, scales and other vectors: a group with `gamma=0`, `max_norm=None` and a rate of its own.
 #
-# MARS stores three numbers for each parameter, 12 bytes in float32 where AdamW has 8: half a gigabyte more for GPT-2
-# small. [NAdamW](nadamw.py) stores two, and lost 0.002 in the fair comparison. Try that one first.
+# MARS stores three numbers for each parameter, 12 bytes in float32 where AdamW has 8. [NAdamW](nadamw.py) stores two,
+# and lost 0.002 at most in the fair comparison. Try that one first.
 #
 # ## Traps
 #
-# - **It matters whether the loss is a sum or a mean**, because of the cut. AdamW does not care.
-# - **It matters what is one tensor.** Queries, keys and values in one matrix are cut by their common norm.
-# - **Rows that are rarely used.** A row of an embedding with one gradient $g$ and then none has $c = 1.475\, g$, and
+# - **It matters whether the loss is a sum or a mean, and what is one tensor**, because of the cut. Queries, keys and
+#   values in one matrix are cut by their common norm. AdamW does not care.
+# - **Rows that are rarely used.** A row of an embedding with one gradient $g$ and then zeros has $c = 1.475\, g$, and
 #   $-0.475\, g$ in the next step. $v$ gets 2.40 times as much, $m$ no more. With a gradient every 50 steps such a
 #   row goes $4.4\, \alpha$ for each, and $6.8\, \alpha$ under AdamW with the same betas.
-# - **Gradients of one scale.** The difference is between two steps. Change the scale of the loss, the number of
-#   accumulated batches without a mean, or forget to unscale in mixed precision, and it measures that.
-# - **A parameter without gradient** keeps its last one, however old.
-# - **It runs on whole tensors**, so neither `compile` nor `flat` is possible. Small tensors of one shape are
-#   [stacked](../stacks.py).
+# - **Gradients of one scale.** Change the scale of the loss, sum over another number of batches, or forget to unscale
+#   in mixed precision, and the difference of two steps measures that.
+# - **A parameter whose `grad` is `None`** keeps its last gradient, however old.
+# - **A checkpoint of AdamW** loads, with its `lr` and `betas`, and the next step fails with `KeyError: 'last_grad'`.
+#   Put a tensor of zeros there and set the group again.
+# - **It runs on whole tensors**, so neither `compile` nor `flat` is possible.
 #
 # ## Exercises
 #
