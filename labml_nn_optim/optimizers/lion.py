@@ -267,8 +267,8 @@ class Lion(GenericAdaptiveOptimizer):
 # - A vision transformer (ViT-B/16 on ImageNet, strong augmentation): the authors have $\alpha = 0.0001$ and
 #   $\lambda = 10$, for AdamW 0.001 and 1.
 # - A language model of 130 to 520 million weights: $\alpha = 0.001$, $\lambda = 0.7$, $\beta = (0.9, 0.95)$ and 2000
-#   steps of warm-up were as good as anything in the comparison above for $n = 1$. For $n = 8$, $\beta_2 = 0.98$ was
-#   better by 0.011. $\beta_1 = 0.98$ failed in five settings of six.
+#   steps of warm-up were as good as anything in the comparison above for $n = 1$. $\beta_2 = 0.98$ gained 0.011 for
+#   130 million and $n = 8$, and broke a run of 520 million. $\beta_1 = 0.98$ failed in five settings of six.
 # - Clip the norm of the gradient. Without, those runs lost up to 0.08.
 #
 # Take it where the second tensor of AdamW does not fit into memory, with large batches. Do not expect a lower loss
@@ -283,7 +283,7 @@ class Lion(GenericAdaptiveOptimizer):
 # - **Weights in bfloat16 stand still.** Between 0.03125 and 0.0625 neighbours are 0.00024 apart, and a step of
 #   0.0001 is rounded away. None above 0.03125 ever moves. Of weights with a standard deviation of 0.02 a step moves
 #   88 %, of 0.1 25 %. Decay alone moves none, not even with $\lambda = 10$. timm does the same. Keep the weights in
-#   float32 and let autocast make the copies.
+#   float32, or choose another [rounding](../rounding.py).
 # - **A large $\lambda$ is a low wall.** With the $\lambda = 10$ above no weight stays over 0.1. The scale of a
 #   normalization layer, 1 at the start, is at 0.43 after 1000 steps of $\alpha = 0.0001$, though each of its
 #   gradients says up. Put scales and biases into a group without decay.
