@@ -28,22 +28,20 @@ verified_against:
 
 [Adam](adam.py) keeps two numbers for every weight, $m$ and $v$. For a billion weights in float32 that is 8 GB. What
 is $v$ for? It levels out that gradients are large in one place and small in another. Much of that unevenness lies
-between layers: in a plain network of six convolutions the quotient of weight and gradient differs by a factor of 94
-from layer to layer ([LARS](lars.py) has the table).
+between layers: in a network of six convolutions the length of the weights over that of the gradient differs by a
+factor of 94 from layer to layer ([LARS](lars.py) has the table).
 
 One number for each layer levels that out. NovoGrad stores $\lVert g \rVert^2$, averaged: 4 bytes for a matrix of any
 size. Its memory is that of SGD with momentum, 4 GB and a few hundred numbers.
 
-What is given up is the unevenness within a tensor. Two weights of one tensor, with gradients of 1 and 0.01, in a
-hundred steps with $\alpha = 0.001$:
+What stays is the unevenness within a tensor. Two weights of one tensor, with gradients of 1 and 0.01, move in a
+hundred steps with $\alpha = 0.001$ by
 
 | | first weight | second weight |
 |---|---:|---:|
 | Adam | 0.100 | 0.100 |
 | NovoGrad | 1.62 | 0.0162 |
 | SGD with momentum | 0.910 | 0.0091 |
-
-Under NovoGrad the two keep their proportion, as under SGD.
 
 ## The update rule
 
@@ -59,19 +57,17 @@ with $m_0 = 0$. $v$ is one number for a tensor, $\beta_1 = 0.95$ and $\beta_2 = 
 
 ## Read the differences from Adam
 
-**The division comes before the momentum.** $m$ is an average of directions. A gradient is measured by the norms of
-its own time, its own among them, so no term is longer than $1 / \sqrt{1 - \beta_2} = 7.1$.
+**The division comes before the momentum.** $m$ adds up divided gradients. Each is divided by the norms of its own
+time, its own among them, so no term is longer than $1 / \sqrt{1 - \beta_2} = 7.1$.
 
-**$v$ starts at the first square**, not at 0, so its weights sum to 1 from the first step, and no correction is
-needed. The first step has the length $\alpha$ exactly.
+**$v$ starts at the first square**, so no correction is needed. The first step has the length $\alpha$.
 
-**$m$ is a sum.** Nothing multiplies the new term by $1 - \beta_1$. If all gradients agree, $m$ grows to the length
-$1 / (1 - \beta_1) = 20$. In steps 1, 10, 50 and 200 it is 1, 8.0, 18.5 and 20. On noise it is 3.2, that is
-$1 / \sqrt{1 - \beta_1^2}$. So $\alpha$ means the longest step divided by twenty, and the first steps are short: a
-warm-up of some fifty steps is built in.
+**$m$ is a sum.** Nothing multiplies the new term by $1 - \beta_1$. If all gradients agree, the length of $m$ grows to
+$1 / (1 - \beta_1) = 20$. In steps 1, 10, 50 and 200 it is 1, 8.0, 18.5 and 20: a warm-up of some fifty steps is built
+in. On noise it is $1 / \sqrt{1 - \beta_1^2} = 3.2$.
 
-**The norm is a sum over elements, too.** A step has the same length for a tensor of 10 elements and one of a
-million, so an element of the large one moves less. On noise, with $\alpha = 0.01$:
+**The norm is that of a tensor.** A step has the same length for a tensor of 10 elements and one of a million, so an
+element of the large one moves less. On noise, with $\alpha = 0.01$:
 
 | elements | length of a step | an element moves by |
 |---:|---:|---:|
@@ -79,9 +75,9 @@ million, so an element of the large one moves less. On noise, with $\alpha = 0.0
 | 1000 | $3.2\, \alpha$ | 0.0010 |
 | 1 000 000 | $3.2\, \alpha$ | 0.000032 |
 
-Adam moves all of them alike, and [LAMB](lamb.py) in proportion to the weights. For a square matrix of width $d$ with
-weights of size $1 / \sqrt d$ the length is $\sqrt d$, and NovoGrad's step is the part $3.2\, \alpha / \sqrt d$ of
-it. Wide layers go slowly.
+Adam moves all of them alike, and [LAMB](lamb.py) in proportion to the weights. A square matrix of width $d$ with
+weights of size $1 / \sqrt d$ has the length $\sqrt d$. NovoGrad's step is the part $3.2\, \alpha / \sqrt d$ of it,
+so wide layers go slowly.
 
 ## How much the first gradient counts
 
@@ -97,14 +93,14 @@ $v$ remembers for some fifty steps. Let the first gradient be a hundred times as
 | 801 | 1.00 | 0.33 |
 
 A factor of 100 in the norm is $10^4$ in $v$, and $0.98^t$ brings that down to 1 in 456 steps. Adam with
-$\beta_2 = 0.999$ spreads the loss over thousands of steps. The paper's first version says that NovoGrad needs no
-warm-up. The one that is built in speaks for that, and this example against it.
+$\beta_2 = 0.999$ takes thousands. The paper's first version says that NovoGrad needs no warm-up. This example speaks
+for one.
 
 ## Decay, and weights of which only the direction counts
 
 $\lambda\theta$ joins the divided gradient, before the momentum. The authors call that decoupled, because no $v$
-divides it. In the sense of this course it is not: it goes through $m$. There it adds up like the rest, so in the
-long run $\theta$ loses $20\, \alpha\lambda$ a step.
+divides it. In the sense of this course it is not, for it goes through $m$ and adds up there: in the long run $\theta$
+loses the part $20\, \alpha\lambda$ a step.
 
 Behind a normalization layer the length of $\theta$ grows under NovoGrad, and the angle per step falls: from 0.020 to
 0.002 over 6000 steps in the experiment of [Trust ratios](../trust.py). That is a decline of the learning rate
@@ -112,24 +108,28 @@ without a schedule. With $\lambda = 0.1$ the angle settles at 0.032.
 
 ## What others measured
 
-Ginsburg et al. report results on a par with or better than tuned SGD, Adam and AdamW, in image classification,
-speech recognition, translation and language modeling, and half the memory of Adam. NVIDIA's
-code for the speech model Jasper uses it. We know of no independent comparison at equal tuning.
+Ginsburg et al. report results on a par with or better than tuned SGD, Adam and AdamW, in image classification, speech
+recognition, translation and language modeling. NVIDIA's code for the speech model Jasper uses it. We know of no
+independent comparison at equal tuning.
 
-On [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, NovoGrad's best row is 92.5, 87.2,
-90.0 % ($\alpha = 0.03$). AdamW has 95.8, 96.4, 96.4, SGD 88.3, 87.8, 87.8. With batch normalization the three are
-98.1, 98.1, 97.5 ($\alpha = 0.01$), 98.6, 98.9, 98.6 and 98.3, 98.6, 98.6.
+Here is [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, accuracy in per cent at the
+best $\alpha$ for three seeds:
+
+| | plain | with batch normalization |
+|---|---:|---:|
+| NovoGrad, $\alpha = 0.03$, 0.01 | 92.5, 87.2, 90.0 | 98.1, 98.1, 97.5 |
+| SGD | 88.3, 87.8, 87.8 | 98.3, 98.6, 98.6 |
+| AdamW | 95.8, 96.4, 96.4 | 98.6, 98.9, 98.6 |
 
 ## Conventions
 
 - **The first gradient is zero.** As long as all gradients have been zero, $v$ waits: it starts at the first that is
   not, as in timm. pytorch_optimizer starts at 0 and averages from there; gradients 0, 1, 1 give a first step of
   $7.1\, \alpha$ there, and of $\alpha$ here.
-- **Precision of $v$.** timm keeps it in float32 for parameters of any type: $5 \cdot 10^{-7}$ from here after 100
-  noisy steps in float64. Here it has the parameter's type, and float32 for half precision.
+- **Precision of $v$.** timm keeps it in float32: $5 \cdot 10^{-7}$ from here after 100 noisy steps in float64. Here
+  it has the parameter's type, and float32 for half precision.
 - **Averaging.** timm's and pytorch_optimizer's `grad_averaging=True` multiply the new term by $1 - \beta_1$. In timm
-  that is $\alpha / 20$, no more: with twenty times the $\alpha$ it agrees with this rule. pytorch_optimizer leaves
-  the first term whole. It is not built in.
+  that is $\alpha / 20$ and no more. pytorch_optimizer leaves the first term whole. It is not built in.
 - **Decay.** A number is the paper's term. With `WeightDecay(x)` it is decoupled: $(1 - \alpha x)\, \theta$.
 - **Defaults.** $\alpha = 0.001$, as in timm and pytorch_optimizer. That is small, see below.
 """
@@ -211,9 +211,10 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # ## Choosing, and when not to
 #
 # - `lr`: 0.01 to begin with. The grids above were best at 0.01 and 0.03.
-# - `weight_decay`: $\lambda$ stands beside a gradient of norm 1, spread over all elements. For a tensor of length 18
-#   a $\lambda$ of 0.001 is 1.8 % of that norm.
-# - `betas`: with $\beta_1 = 0.9$ instead of 0.95 steps are half as long in the long run. Multiply `lr` by 2.
+# - `weight_decay`: $\lambda\theta$ stands beside a gradient of norm 1. For a tensor of length 18 a $\lambda$ of 0.001
+#   is 1.8 % of that.
+# - `betas`: with $\beta_1 = 0.9$ instead of 0.95 steps that agree are half as long in the long run. Multiply `lr` by
+#   2.
 #
 # Take it where SGD with momentum almost works, layers differ, and there is no room for Adam's second tensor. Leave
 # it for transformers and for embeddings: their rows have gradients of very different size within one tensor.
@@ -222,13 +223,11 @@ class NovoGrad(GenericAdaptiveOptimizer):
 #
 # - **What is one tensor.** Two matrices that are joined share a $v$, and their common step has the length that each
 #   had alone.
-# - **$\alpha$ does not carry over from Adam.** 0.001 moves an element of a million by $3 \cdot 10^{-6}$.
-# - **A width has its own $\alpha$.** Twice as wide a layer makes shorter steps, relative to its weights.
+# - **$\alpha$ does not carry over** from Adam, where 0.001 does not mean $3 \cdot 10^{-6}$ for an element of a
+#   million, nor from a narrow network to a wide one.
 # - **`eps` is compared with the norm of a whole tensor**, not with an element. It hardly ever matters.
-# - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's shape, for
-#   sharding or for surgery on a checkpoint, has to be told.
-# - **It runs on whole tensors**: neither `compile` nor `flat`. Small tensors of one shape are
-#   [stacked](../stacks.py).
+# - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's has to be told,
+#   and a checkpoint of Adam loads but fails in the first step.
 #
 # ## Exercises
 #
