@@ -28,8 +28,8 @@ verified_against:
 
 # Adam remembers twice what it trains
 
-A model of 7 billion weights takes 28 GB in float32. [Adam](adam.py) adds two numbers a weight: 56 GB more, which do
-nothing but wait for the next step. This is what the state of one $768 \times 3072$ matrix takes:
+A model of 7 billion weights takes 28 GB in float32. [Adam](adam.py) adds two numbers a weight: 56 GB more. The state
+of one $768 \times 3072$ matrix:
 
 | | bytes | bytes a weight | for 7 billion weights |
 |---|---:|---:|---:|
@@ -57,16 +57,16 @@ u_t &= \frac{g_t}{\max(\sqrt{V_t},\, \varepsilon_1)} \\
 \end{aligned}
 $$
 
-A vector keeps all of $V_t$, as an average of $g_t^2$ with the same weights.
+A vector keeps all of $V_t$, as an average of $g_t^2$ with the same weights. $\operatorname{RMS}$ is the root mean
+square of a tensor, $\alpha = 0.01$, $d = 1$, $\varepsilon_2 = 0.001$, and $\varepsilon_1$ is tiny.
 
 These are four ideas: two lists for a matrix, a memory that grows, steps relative to the weights, and a limit for
 them.
 
 ## A matrix from its margins
 
-Which $V_{ij} = r_i c_j$ is closest to a matrix $S$ of mean squares? The answer depends on the distance. Squared
-differences lead to the largest singular vectors. Finding those takes all of $S$, which nobody wants to store.
-The paper takes the generalized Kullback-Leibler divergence,
+Which $V_{ij} = r_i c_j$ is closest to a matrix $S$ of mean squares? By squared differences it is given by singular
+vectors, and finding those takes all of $S$. The paper takes the generalized Kullback-Leibler divergence,
 
 $$
 D(r, c) = \sum_{ij} \left( S_{ij} \log \frac{S_{ij}}{r_i c_j} - S_{ij} + r_i c_j \right)
@@ -87,8 +87,7 @@ r_i c_j = \frac{\sum_j S_{ij}\, \sum_i S_{ij}}{\sum_{ij} S_{ij}}
 $$
 
 with means for sums. (In $\log r_i$ and $\log c_j$ the divergence is convex, so this is the minimum.) Row and column
-means are linear in $S$. The mean of a row of averages is the average of the means of that row, so the two lists can
-be averaged over time, and $S$ itself is never built.
+means are linear in $S$, so the two lists can be averaged over time, and $S$ itself is never built.
 
 If $S$ is of rank one, nothing is lost. From $\begin{pmatrix} 1 & 4 \\ 9 & 36 \end{pmatrix}$ the lists are
 $(2.5, 22.5)$ and $(5, 20)$, the mean is 12.5, and $2.5 \cdot 5 / 12.5 = 1$. From
@@ -97,9 +96,9 @@ $\begin{pmatrix} 101 & 1 \\ 1 & 101 \end{pmatrix}$ the lists say 51 everywhere.
 ## What the lists lose
 
 Real second moments lie between the two. A network of the sizes 64, 128, 128, 10 learns scikit-learn's digits with
-Adam. How far is Adam's $v$ from the matrix that its margins give, $\lVert V - v \rVert / \lVert v \rVert$? And
-how many weights get a divisor $\sqrt V$ within a factor of 2 of Adam's? (Medians of three seeds; weights that never
-had a gradient are left out.)
+Adam. How far is Adam's $v$ from the matrix $V$ that its margins give, $\lVert V - v \rVert / \lVert v \rVert$? And
+how many weights get a divisor within a factor of 2 of Adam's? (Medians of three seeds; weights that never had a
+gradient are left out.)
 
 | | first layer | second | third |
 |---|---:|---:|---:|
@@ -109,14 +108,12 @@ had a gradient are left out.)
 | of the best rank-one matrix, step 200 | 0.18 | 0.18 | 0.38 |
 | divisors within a factor of 2, step 200 | 95 % | 94 % | 89 % |
 | with one number a row | 62 % | 83 % | 77 % |
+| with one number a column | 90 % | 87 % | 78 % |
 | with one number for all | 58 % | 76 % | 69 % |
 
-The squares of one gradient are far from rank one, and the average of many is closer to it. From step 20 on the
-margins lose next to nothing against singular vectors.
-
-What is lost sits in a few weights. In the second layer the worst $\sqrt V$ is 28 to 43 times too small (step 200): a
-gradient that would be worth 1 counts 28 to 43 there. In step 1 only 60 to 64 % of the divisors are within a factor
-of 2.
+The squares of one gradient are far from rank one, and the average of many is closer to it. In step 1 only 60 to 64 %
+of the divisors are within a factor of 2. What is lost in step 200 sits in a few weights: in the second layer the
+worst $\sqrt V$ is 28 to 43 times too small, and that weight's steps are as many times too long.
 
 ## A memory that grows
 
@@ -124,8 +121,8 @@ $w_1 = 1$: the first squares are taken as they are, and no correction is needed.
 $w_t$ falls, and $V$ remembers about $1 / w_t$ steps: 6 in step 10, 40 in step 100, 251 in step 1000, 1585 in
 step 10 000. Adam's 1000 are reached in step 5623.
 
-A long memory of old, large gradients makes steps small, one of old, small gradients makes them large. A short memory
-is up to date but noisy. $t^{-0.8}$ is short while gradients change fast and long when they settle.
+A short memory is up to date but noisy. This one is short at the start, while gradients change fast, and long when
+they settle.
 
 ## Steps relative to the weights
 
@@ -139,11 +136,9 @@ $\rho_t = 0.01$ means 1 % of the tensor's size. These are first steps, of Gaussi
 | `Embedding`, torch's initialization | 1 | 0.01 |
 | bias of zeros | 0 | 0.000 01 |
 
-So `lr=0.01` is a modest number, and Adam's 0.001 would be a small one. If somebody initializes an embedding ten times
-larger and multiplies its output by 0.1, the steps grow along. Adam's would not.
-
-The price is that a small tensor grows like a bank account. Weights that start at 0, pushed the same way in each step,
-reach 0.001 after 100 steps, 0.01 after 332, 0.1 after 563 and 1 after 795.
+If somebody initializes an embedding ten times larger and multiplies its output by 0.1, the steps grow along. Adam's
+would not. The price is that a small tensor grows like a bank account. Weights that start at 0, pushed the same way in
+each step, reach 0.001 after 100 steps, 0.01 after 332, 0.1 after 563 and 1 after 795.
 
 ## Why there is a limit
 
@@ -151,21 +146,19 @@ Without momentum the update is $g_t / \sqrt{V_t}$, and nothing smooths it. When 
 3000 steps, the experiment of [StableAdamW](stable_adamw.py), the next step is 23.9 times as long as usual. With
 $d = 1$ it is 1.0 times as long, and so are all that follow.
 
-The RMS is at least 1 in about half of the steps even on noise of one size (145 of the first 300). The limit is in
-use all the time, and then $\alpha_t$ is the exact length of a step. It also tames weights with a
-divisor that is too small: one that counts 40 in a tensor of a thousand raises the RMS to 1.6.
+Even on noise of one size the limit is in use in about half of the steps (145 of the first 300). The RMS of the step
+is then $\alpha_t$.
 
 ## Conventions
 
 - **$\alpha$.** The paper has $\rho_t = \min(0.01, 1 / \sqrt t)$ and no learning rate. torch puts `lr` in the place
-  of 0.01, and so does this. timm and Transformers have the paper's $\rho_t$ if `lr` is `None`. With a number timm
-  uses it as it is, without $\operatorname{RMS} \theta$: after 100 noisy steps with 0.01 the weights are 0.07 apart.
-  In Transformers `scale_parameter` and `relative_step` are two switches, and the advice there for fine-tuning T5 is
-  to turn both off and take a constant $10^{-3}$. `warmup_init` puts $10^{-6}\, t$ for 0.01.
-- **$\varepsilon_1$.** The paper and the others add $10^{-30}$ to each square. torch floors $\sqrt V$
-  and the mean of $R$ with it, and its default is the spacing of numbers at 1: $1.2 \cdot 10^{-7}$ in float32. See
-  the traps. On ordinary gradients that makes no difference: timm with `lr=None` and this are $4 \cdot 10^{-16}$
-  apart after 100 steps in float64.
+  of 0.01, and so does this. timm and Transformers have the paper's $\rho_t$ if `lr` is `None`. A number timm uses
+  without $\operatorname{RMS} \theta$: after 100 noisy steps with 0.01 the weights are 0.07 apart. In Transformers
+  `scale_parameter` and `relative_step` are two switches. For fine-tuning T5 the advice there is to turn both off and
+  take a constant $10^{-3}$. `warmup_init` puts $10^{-6}\, t$ for 0.01.
+- **$\varepsilon_1$.** The paper and the others add $10^{-30}$ to each square. torch floors $\sqrt V$ and the mean of
+  $R$, with the spacing of numbers at 1, $1.2 \cdot 10^{-7}$ in float32. See the traps. On gradients of size 1 that
+  makes no difference: timm with `lr=None` and this are $4 \cdot 10^{-16}$ apart after 100 steps in float64.
 - **What is a matrix.** torch takes the last two dimensions of everything that has two. So a kernel of
   $512 \times 512 \times 3 \times 3$ becomes 262 144 matrices of $3 \times 3$, with 6 numbers for 9. timm takes the
   first two dimensions of a kernel, and neither of them may be 16 or less; its AdafactorBigVision takes the two
@@ -189,8 +182,8 @@ memory, they were comparable to Adam's.
 
 Zhao et al. (arXiv 2407.07972) tuned SGD, Adafactor, Adam and Lion for language models of several sizes. Except for
 SGD all were comparable, in the best loss and in how much a wrong learning rate costs. Adafactors differ, as listed
-above, so look up which one a comparison has used. It tests a whole bundle: what relative steps contribute and what
-the lists cost is not told apart.
+above, so look up which one a comparison has used. What relative steps contribute and what the lists cost is not told
+apart.
 """
 
 from __future__ import annotations
@@ -321,8 +314,8 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #   smaller than 0.001 for long.
 #
 # Take it if the state of Adam does not fit. If 4 bytes a weight do fit, [Lion](lion.py) and [Adam-mini](adam_mini.py)
-# spend them on momentum. If 8 do, there is no reason to guess second moments. A network of $3 \times 3$ convolutions
-# keeps two thirds of $v$ here: take timm's Adafactor there.
+# spend them on momentum. If 8 do, there is no reason to guess second moments. Of $3 \times 3$ convolutions this keeps
+# two thirds of $v$: take timm's Adafactor there.
 #
 # ## Traps
 #
@@ -341,12 +334,12 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #   float32, and a gradient of zero gives NaN, in torch as well.
 # - **A large `lr` is cut.** $1 / \sqrt t$ is below 0.1 from step 101 on, and below 0.01 from step 10 001 on. A
 #   schedule that wants more than that does not get it.
-# - **Tensors of zeros start slowly**: gates, and the last layer of a residual branch if it starts at 0. A single
-#   weight is a tensor, too. It cannot cross zero in steps of more than 0.00001.
+# - **Tensors of zeros start slowly**: gates, and the last layer of a residual branch if it starts at 0. A tensor of
+#   one weight crosses zero in steps of 0.00001.
 # - **Clipping the norm of the gradient** does nothing to a tensor if every batch is cut to the same norm:
 #   $u$ does not depend on a constant factor.
-# - **It runs on whole tensors.** Neither `compile` nor `flat` is possible. $V$ and $u$ are built for one stack at a
-#   time, so the largest tensor decides how much room a step needs.
+# - **Room for a step.** $V$ and $u$ are built for one stack at a time, so the largest tensor decides how much it is.
+# - **A checkpoint of Adam** loads, and fails in the first step. One of torch's Adafactor goes on as it was.
 #
 # ## Exercises
 #
@@ -400,5 +393,5 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #
 # ::: solution
 # $\operatorname{RMS} u = \sqrt{(999 + 1600) / 1000} = 1.61$. The others move by $1 / 1.61 = 0.62$, this one by 24.8.
-# The limit holds the tensor as a whole. A single weight may move up to $\sqrt{1000} = 31.6$.
+# The limit holds for the tensor as a whole. A single weight may move up to $\sqrt{1000} = 31.6$.
 # :::
