@@ -22,9 +22,9 @@ verified_against:
 
 # Ninety divisors do the work of three
 
-A quadratic bowl has ninety directions in three groups of thirty. The curvatures of the first group are 1 to 3, those
-of the second 99 to 301, those of the third 30 000 to 90 000. Within a group a random rotation mixes the weights.
-Each rule gets 300 steps with its best $\alpha$, which falls to 0, and starts at a loss of a million:
+A quadratic bowl has ninety weights in three groups of thirty. The curvatures of the first group are 1 to 3, those of
+the second 99 to 301, those of the third 30 000 to 90 000. Within a group a random rotation mixes the weights. Each
+rule starts at a loss of a million and has 300 steps with its best $\alpha$, which falls to 0:
 
 | | numbers in $v$ | loss |
 |---|---:|---:|
@@ -37,7 +37,7 @@ Each rule gets 300 steps with its best $\alpha$, which falls to 0, and starts at
 Three numbers are as good as ninety. Two that ignore the groups are not.
 
 In a network a neuron can be such a group. For a matrix of $768 \times 3072$ that is 768 numbers in the place of 2.4
-million, and the state shrinks from 18 874 368 bytes to 9 440 256: from 8 a weight to 4.001. What remains is $m$.
+million, and the state shrinks from 8 bytes a weight to 4.001. What remains is $m$.
 
 ## The update rule
 
@@ -57,8 +57,7 @@ Every weight belongs to one block $b$. With blocks of one weight this is [AdamW]
 
 How many steps descent needs depends on the condition number $\kappa$ of the Hessian, the largest curvature over the
 smallest. Dividing by a diagonal changes it. For the bowl above $\kappa = 90\,000$. Divided by its own diagonal it
-has 3.0, and with one number a block 3.04. So the diagonal earns everything *between* blocks and nothing *within*
-them.
+has 3.0, and by one number a block 3.04. So the diagonal earns everything *between* blocks and nothing *within* them.
 
 Within a block it cannot. Let $H = Q \Lambda Q^\top$ with a random rotation $Q$ of $n$ weights. Then
 
@@ -66,26 +65,23 @@ $$
 H_{ii} = \sum_k \lambda_k Q_{ik}^2 \approx \frac{1}{n} \sum_k \lambda_k
 $$
 
-The $Q_{ik}^2$ sum to 1 over $k$ and are all about $1/n$, so the entries of the diagonal are all about the
-mean curvature. Dividing by them is dividing by a constant. For $n = 50$ and $\kappa = 1000$ ten rotations
-gave 778 to 1066 afterwards. Without a rotation it is 1.
-
-The condition is that the block is dense. If its Hessian is diagonal, each weight needs a number of its own.
+The $Q_{ik}^2$ sum to 1 over $k$ and are all about $1/n$, so the entries of the diagonal are all about the mean
+curvature. Dividing by them is dividing by a constant. For $n = 50$ and $\kappa = 1000$ ten rotations gave 778 to 1066
+afterwards. Without a rotation it is 1: if a block's Hessian is diagonal, each weight needs a number of its own.
 
 ## Are neurons such blocks?
 
-Take a network of 8 tanh neurons on scikit-learn's digits, pixels brought to one size. In the Hessian of its first
-layer 82 to 93 % of the squared entries lie in the eight blocks of single neurons, before and during training with
-three seeds. Spread evenly it would be 12.5 %. The entries of single weights on the diagonal have 9 to 28 %. So the
-blocks are there, and they are dense.
+Take a network of 8 tanh neurons on scikit-learn's digits, pixels brought to one size, before and during training with
+three seeds. In the Hessian of its first layer the eight blocks of single neurons have 82 to 93 % of the sum of
+squares (47 to 62 % of the sum of absolute values). Spread evenly it would be 12.5 %. The diagonal has 9 to 28 % of
+the squares. So the blocks are there, and they are dense.
 
-In a block the largest eigenvalue is 26 to 36 times the median from step 30 on, averaged over the neurons. Divided by
-the diagonal it is 21 to 35 times. At the start it is 37 to 45, and 49 to 93 after the division: the diagonal
-makes it worse.
+In a block the largest eigenvalue is 26 to 36 times the median from step 30 on, averaged over the neurons, and 21 to
+35 times after dividing by the diagonal. At the start it is 37 to 45 times, and the division makes that 49 to 93.
 
-With pixels as they are (one seed) the answer is another one: 485 to 569 times, and 148 to 166 after the division.
+With pixels as they are (one seed, from step 30 on) the division does help, from 485 to 569 times to 148 to 166.
 Pixels at the border vary less, their curvature is smaller, and the diagonal sees that. A number for a neuron does
-not. The blocks are weaker there at the start, with 41 % of the squares, and have 81 to 92 % later.
+not.
 
 The paper looked at a small Transformer, and divides accordingly: by head for queries and keys, by neuron for values,
 projections and the feed-forward layers, by token for embedding and output. Dong et al. (arXiv 2505.02809), some of
@@ -105,15 +101,14 @@ Two inputs of the sizes 1 and 0.01 enter one neuron, and both true weights are 1
 [Adafactor](adafactor.py), with its number for each column, would see this. Does it matter on real data? The same
 digits, a network of the sizes 64, 128, 128, 10, 400 steps with $\alpha = 0.01$ falling to 0, medians of three seeds:
 
-| | training loss | held-out loss |
+| training loss, held-out loss | pixels as they are | times factors from 1 down to 0.01 |
 |---|---:|---:|
-| Adam, pixels as they are | 0.003 | 0.29 |
-| Adam-mini | 0.005 | 0.28 |
-| Adam, pixels times factors from 1 down to 0.01 | 0.061 | 0.44 |
-| Adam-mini | 0.19 | 0.52 |
+| Adam | 0.0034, 0.29 | 0.06, 0.44 |
+| Adam-mini | 0.0052, 0.28 | 0.19, 0.52 |
+| one number for each tensor | 0.0045, 0.25 | 0.20, 0.53 |
 
-Hidden layers are more even: a number a row is within a factor of 2 of Adam's divisor for 77 to 83 % of their weights,
-and for 62 % in the first layer (the chapter on Adafactor has that table). Bring the inputs of a network to one size.
+So bring the inputs of a network to one size. Here the division into rows gains nothing over one number a tensor. In
+[Adafactor's table](adafactor.py) it is closer to Adam than that, but not as close as one number a column.
 
 ## How to divide
 
@@ -133,7 +128,7 @@ queries_and_keys = [layer.wq.weight, layer.wk.weight]
 AdamMini([{"params": queries_and_keys, "blocks": 12}, {"params": others}], lr=3e-4)
 ```
 
-Two experiments with noise say why one number a tensor is too few. In an embedding where token $k$ comes with a
+Two experiments with noise say where one number a tensor is too few. In an embedding where token $k$ comes with a
 frequency of $1 / k$ the row of the most frequent token moves $2.6\, \alpha$ a step, and the last hundred of a
 thousand $0.055\, \alpha$. With a number a row it is 0.23 and $0.15\, \alpha$. In a matrix of four heads, one of them
 with gradients a hundred times as large, the others move $0.005\, \alpha$ a step. With a number a head all four
@@ -141,12 +136,12 @@ move $0.23\, \alpha$.
 
 ## Conventions
 
-- **By name.** The authors' code takes named parameters, and looks for `q_proj`, `wk`, `mlp`, `lm_head` and other
-  words in the names. What matches none gets one number. Of `torch.nn.TransformerEncoderLayer` those are
-  `in_proj_weight`, with the queries, keys and values of all heads, and `out_proj`; of GPT-2 they are `attn.c_attn`
-  and `attn.c_proj`. It prints a warning (issue 30 in its repository is about it). Call the layers of a network
-  `mlp1` and `mlp2` in the place of `fc1` and `fc2`, and after 100 noisy steps with $\alpha = 0.02$ the weights are
-  0.018 apart. The word `wo` is in `network`, too. Names that match give this rule, to $4 \cdot 10^{-16}$.
+- **By name.** The authors' code looks for `q_proj`, `wk`, `mlp`, `lm_head` and other words in the names of the
+  parameters. What matches none gets one number, and a warning is printed. Of `torch.nn.TransformerEncoderLayer` those
+  are `in_proj_weight`, with the queries, keys and values of all heads, and `out_proj`; of GPT-2 they are
+  `attn.c_attn` and `attn.c_proj`. Call the layers of a network `mlp1` and `mlp2` in the place of `fc1` and `fc2`, and
+  after 100 noisy steps with $\alpha = 0.02$ the weights are 0.018 apart. The word `wo` is in `network`, too. Names
+  that match give this rule, to $4 \cdot 10^{-16}$.
 - **An older division.** pytorch_optimizer has that of the first versions: Adam for embedding and output, one number a
   head, one for every other tensor. On a network of two layers it is 0.018 from here, and $4 \cdot 10^{-8}$ with
   `blocks="tensor"`: it keeps its moments in float32.
@@ -161,9 +156,9 @@ better, with AdamW's hyper-parameters. On two GPUs of 80 GB a Llama of 7 billion
 tokens a second, as there is less state to hold and to send. Where all fits anyway, that is not there to be gained.
 
 A developer of torchtitan saw it keep up with AdamW in small models and fall behind at 8 billion weights (July 2024,
-issue 7). After a correction of the settings a slight gap was left. The division has been changed since, in October
-2024. For less than 10 000 or 20 000 steps the authors advise one number for all values. We know of no comparison by
-others in which both were tuned.
+issue 7 in the authors' repository). After a correction of the settings a slight gap was left. The division has been
+changed since, in October 2024. For less than 10 000 or 20 000 steps the authors advise one number for a whole value
+matrix. We know of no comparison by others in which both were tuned.
 """
 
 from __future__ import annotations
@@ -306,12 +301,12 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 #
 # - **Rows must be neurons.** Some models keep a matrix as (inputs, outputs), GPT-2 in Transformers among them. A row
 #   is then an input, and a number a row is a number an input.
-# - **A single weight may take a long step.** Adam's first step is $\alpha$ for each weight. Here the mean square in a
-#   block is $\alpha^2$: among 50 rows of 400 Gaussian gradients the longest step is $4.3\, \alpha$. An element with a
-#   rare large gradient moves up to $\sqrt n\, \alpha$ in a block of $n$.
+# - **A single weight may take a long step.** Adam's first step is $\alpha$ for each weight. Here $\alpha$ is the root
+#   mean square in a block: among 50 rows of 400 Gaussian gradients the longest step is $4.3\, \alpha$. An element
+#   with a rare large gradient moves up to $\sqrt n\, \alpha$ in a block of $n$.
 # - **`blocks` is read when a parameter has its first gradient.** A group that is changed later keeps its division.
 # - **It cannot resume from AdamW's state**: a checkpoint of AdamW lacks `block_sq`, and the first step fails.
-# - **It runs on whole tensors**, so neither `compile` nor `flat` is possible, and sharded parameters are refused.
+# - **Sharded parameters** are refused: the rule needs whole tensors.
 #
 # ## Exercises
 #
@@ -339,8 +334,8 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 # queries and keys and one a row for values. They are in one matrix. What can you do?
 #
 # ::: solution
-# A division has blocks of one size. With $3h$ blocks the values get a number a head, which is what `blocks` can say.
-# For a number a row of the values the matrix would have to be three parameters.
+# A division has blocks of one size. With $3h$ blocks the values get a number a head. For a number a row of the values
+# the matrix would have to be three parameters.
 #
 # ```python
 # import torch
