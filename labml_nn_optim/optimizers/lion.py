@@ -47,8 +47,7 @@ $$
 
 The memory is an average with a slow decay. The paper rounds it, $0.9 \cdot 1.1 = 0.99$.
 
-Two million programs drawn at random were all far worse than AdamW, so the search starts from AdamW. Winning on a
-small network means little, so programs had to win again on tasks 10 and 100 times as large.
+Winning on a small network means little, so programs had to win again on tasks 10 and 100 times as large.
 
 ## The update rule
 
@@ -100,8 +99,8 @@ long, so warm up $\alpha$ over some hundred of them.
 
 ## A smaller rate, a larger decay
 
-A step of Lion is $\alpha$ long, whatever the gradients are. Adam's depends on the noise. Let a gradient be $S$ plus
-noise of size 1 (steps are root mean squares, in $\alpha$):
+A step of Lion is $\alpha$ long. Adam's depends on the noise. Let a gradient be $S$ plus noise of size 1 (steps are
+root mean squares, in $\alpha$):
 
 | $S$ | Adam's step | Adam's progress | Lion's step | Lion's progress |
 |---:|---:|---:|---:|---:|
@@ -139,11 +138,9 @@ the decay has not.
 
 ## Batches
 
-Does a sign need large batches? With Gaussian noise it does not: a walk of 2000 steps has the same ratio of progress
-to spread as Adam's at $S = 0.01$, and a better one at $S = 0.1$.
-
-Noise that leans to one side is another matter. Let nine examples of ten have the gradient 1 and the tenth $-10$: the
-mean is $-0.1$. Progress per step towards the side of the mean, for batches of $B$ examples:
+Does a sign need large batches? With Gaussian noise it does not: after 2000 steps the ratio of progress to spread is
+Adam's at $S = 0.01$, and a better one at $S = 0.1$. With noise that leans to one side it does. Let nine examples of
+ten have the gradient 1 and the tenth $-10$: the mean is $-0.1$. Progress per step, for batches of $B$ examples:
 
 | $B$ | Adam | Lion | Lion, were the noise Gaussian |
 |---:|---:|---:|---:|
@@ -152,8 +149,8 @@ mean is $-0.1$. Progress per step towards the side of the mean, for batches of $
 | 16 | 0.12 | 0.69 | 0.69 |
 | 64 | 0.24 | 0.97 | 0.96 |
 
-Adam's is that of Gaussian noise, Lion loses 85 % of it with single examples. Means over a batch are nearly Gaussian,
-and from 16 on nothing is lost. Whether this is the reason in real networks is not known.
+Lion loses 85 % with single examples. Means over a batch are nearly Gaussian, and from 16 on nothing is lost. Whether
+this is the reason in real networks is not known.
 
 ## Fair comparisons
 
@@ -186,8 +183,7 @@ the accuracies are 75.4 and 77.9 %. They name cases without gain: ResNets, very 
   with $\alpha = 0.02$ and $\lambda = 0.1$.
 - **bitsandbytes** had the decay in the gradient in its 32-bit kernels, and outside in its 8-bit ones, until July 2026
   (issue 1992).
-- **lion-pytorch** has a flag `decoupled_weight_decay`, which divides $\lambda$ by the first rate. Decay is
-  outside the sign with and without it.
+- **lion-pytorch** has a flag `decoupled_weight_decay`, which divides $\lambda$ by the first rate.
 - **Defaults** are those of the authors' code. Keras starts from $\alpha = 0.001$, ten times as much.
 - `cautious=True` is timm's `caution=True`: [Cautious updates](../caution.py).
 - A complex weight is two numbers here and in timm, so its step is $\sqrt 2\, \alpha$ long.
@@ -290,7 +286,7 @@ class Lion(GenericAdaptiveOptimizer):
 # - **It never stands still.** After one gradient of 1 and then zeros, as for a rare row of an embedding, 20 000 steps
 #   of 0.0001 carry a weight 2.0 away, for $m$ keeps its sign. The rate has to fall to 0.
 # - **The size of a gradient matters for the memory.** After one gradient of 1000, ones of $-1$ need 230 steps
-#   until the weight turns. After one of 10 the first does it.
+#   until the weight turns.
 # - **A checkpoint of AdamW loads without a word.** It brings its `lr`, `weight_decay` and $\beta_2 = 0.999$, to be
 #   set again, and leaves its `exp_avg_sq` in memory.
 #
