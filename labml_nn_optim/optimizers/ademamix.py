@@ -117,12 +117,6 @@ What rises in a straight line with $a$ is the half-life $h$, the number of steps
 0.9, 6931 for 0.9999. On a straight line of $\beta$ itself nearly all of the warm-up would have no memory to speak of.
 Half-way, at $p = 0.5$, the half-life would be 13 steps; here it is 3469.
 
-Divide $\ln \frac{1}{2}$ by $h_t$, and the paper's form of the same schedule appears:
-
-$$
-\beta_{3,t} = \exp\left( \frac{\ln \beta_1 \, \ln \beta_3}{(1 - p) \ln \beta_3 + p \ln \beta_1} \right)
-$$
-
 The two schedules need each other. While $\beta_{3,t}$ is small, $s$ fills quickly: for $W = 100\,000$ it has 90 % of
 its weight after 25 steps. With $a = 5$ from the start a step could be $5.5\, \alpha$ long by then. In the paper a
 model of 1.3 billion parameters diverged where only $\beta_3$ rose. Smaller ones with $a = 10$ diverged or ended worse
@@ -130,9 +124,9 @@ where $W$ was too short.
 
 ## A run that is too short for its memory
 
-How much of the past is in $s$ at the end of the warm-up? The gradient of step $t$ comes in with the weight
+What is in $s$ at the end of the warm-up? The gradient of step $t$ comes in with the weight
 $1 - \beta_{3,t} \approx \ln 2 / h_t$, and is then multiplied by all later rates. Their logarithms are
-$-\ln 2 / h_i$, and $h$ grows by $k = (h(\beta_3) - h(\beta_1)) / W$ a step. Turn the sum into an integral:
+$-\ln 2 / h_i$, and $h$ grows by $k = (h(\beta_3) - h(\beta_1)) / W$ a step. Turn the sum of these into an integral:
 
 $$
 w_t \approx \frac{\ln 2}{h_t} \exp\left( -\frac{\ln 2}{k} \ln \frac{h_W}{h_t} \right)
@@ -154,8 +148,8 @@ locked in. Exact sums for $\beta_3 = 0.9999$:
 The weight of the last section, with $\beta_3 = 0.9999$ and $W = 3000$, never turns round. In the last step it moves
 $4.9\, \alpha$ the wrong way.
 
-So choose $\beta_3$ by the length of the run, with $c$ about 10 or more: $1 - \beta_3 = 10 / T$. The paper's own runs
-agree. A model of 110 million parameters saw 17 billion tokens in 256 000 steps, or in fewer with larger batches.
+So choose $\beta_3$ by the length $T$ of the run, with $c$ about 10 or more: $1 - \beta_3 = 10 / T$. The paper's own
+runs agree. A model of 110 million parameters saw 17 billion tokens in 256 000 steps, or in fewer with larger batches.
 $\beta_3 = 0.9999$ was better than 0.999 at 256 000 and 128 000 steps, where its $c$ is 26 and 13, and worse at
 64 000 and 32 000, where it is 6.4 and 3.2.
 
@@ -202,8 +196,7 @@ billion parameters (arXiv 2509.02046). AdEMAMix is missing in that comparison.
   $\lambda = 0.1$ that makes 0.14.
 - **$a$** is 5 by default in pytorch_optimizer, bitsandbytes and here, 2 in the authors' code for torch. The paper
   recommends 4 to 10. timm and torch do not have the optimizer.
-- **$\beta_1 = 0$** is allowed. With a warm-up pytorch_optimizer stops with a `math domain error`. The authors' code
-  does without $m$ then; here it is stored.
+- **$\beta_1 = 0$** is allowed. With a warm-up pytorch_optimizer stops with a `math domain error`.
 """
 
 from __future__ import annotations
@@ -331,9 +324,9 @@ def decay_rate(life: float) -> float:
 #
 # - `t_alpha_beta3`: the length of the run, as the paper does. The default is `None`, for an optimizer does not know
 #   the length.
-# - `betas`: $\beta_3 = 1 - 10 / T$, up to 0.9999. In the paper 0.99999 was worse than that for 256 000 steps, and
-#   still better than AdamW.
-# - `alpha`: 5 to 10, says the paper. With more the loss falls faster at first and ends higher.
+# - `betas`: $\beta_3 = 1 - 10 / T$, up to 0.9999. In the paper 0.99999 was worse for 256 000 steps, and still better
+#   than AdamW.
+# - `alpha`: 4 to 10, says the paper. With more the loss falls faster at first and ends higher.
 # - `lr`: where gradients agree, steps are up to $1 + a$ times as long, so search from AdamW's downwards.
 # - Semenov et al. have, at 124 and 720 million parameters, AdamW's $\alpha = 0.001$ and $\lambda = 0.1$, $a = 8$,
 #   $W$ the whole run of 128 000 and 48 000 steps, and $\beta_3 = 0.999$, less than the rule above gives.
