@@ -41,8 +41,8 @@ How well do these estimates know the gradient of now? (20 000 such weights, step
 | MARS, $\gamma = 0.025$, with the last batch | 0.93 | 0.165 | 1 |
 
 [Adam](adam.py)'s average is quiet and late: it shows where the gradient was 19 steps ago. The third line is quiet and
-in time. That is variance reduction, and it costs a second gradient in each step. The last line is what people run.
-This chapter shows what is left of the idea in it.
+in time. That is variance reduction, for a second gradient in each step. The last line is what people run. Hardly
+anything of the idea is left in it.
 
 ## The same batch, twice
 
@@ -77,14 +77,12 @@ v_t &= \beta_2 v_{t-1} + (1 - \beta_2)\, \tilde c_t^2, \qquad \hat v_t = v_t / (
 \end{aligned}
 $$
 
-The norm goes over all elements of a tensor. Here $g_{t-1}$ is the gradient of the *last* batch at the weights of
-then. The paper calls this form approximate, the one with $g_t^-$ exact. Its main results are with the approximate
-one, which this class is.
+The norm goes over all elements of a tensor. $g_{t-1}$ is the gradient of the *last* batch at the weights of then. The
+paper calls this form approximate, the one with $g_t^-$ exact. Its main results are with the approximate one.
 
 ## With the last batch, nothing is reduced
 
-$g_t - g_{t-1}$ holds the noise of two batches. Forget the cut for a moment, and let $e_t$ be the plain average of
-the $g_t$, as in Adam. Then
+$g_t - g_{t-1}$ holds the noise of two batches. Leave out the cut, and let $e_t$ be Adam's average of the $g_t$. Then
 
 $$
 m_t = (1 - \gamma)\, e_t + \gamma\, g_t
@@ -109,15 +107,15 @@ helping of the newest gradient:
   is 0.050 in Adam and 0.0975 in NAdamW.
 - **The noise grows**: the variance of $m$ by 7 %. The delay falls from 19 steps to 18.5.
 
-Ma and Yarats (2018, arXiv 1810.06801) call such mixtures quasi-hyperbolic momentum.
+Such mixtures are known as quasi-hyperbolic momentum (Ma and Yarats 2018, arXiv 1810.06801).
 
 ## What is new is the divisor
 
 $v$ averages the squares of $c_t = (1 + \kappa)\, g_t - \kappa\, g_{t-1}$, and $\kappa = 0.475$. If the gradient
 stays, $c = g$. If it is noise, independent from batch to batch, the mean square is
 $(1 + \kappa)^2 + \kappa^2 = 2.40$ times that of $g$. If it changes its sign in every step, 3.80 times. So $\sqrt v$
-counts a steady gradient once, noise 1.55 times, and one that flips 1.95 times. Lengths of steps after 1000 steps, in
-$\alpha$, all with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
+counts noise 1.55 times, and a gradient that flips 1.95 times. Lengths of steps after 1000 steps, in $\alpha$, all
+with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
 
 | gradient | | AdamW | NAdamW | MARS |
 |---|---|---:|---:|---:|
@@ -130,9 +128,8 @@ whose gradient stays. With and without the cut MARS has these numbers, for the n
 
 ## No tensor's gradient is longer than 1
 
-A tensor of $n$ elements with gradients of size $s$ has $\lVert g \rVert = s \sqrt n$. Where gradients are 0.01, a
-bias of 100 elements has the norm 0.1, a matrix of a million the norm 10. So large tensors are cut in every step, to
-$\lVert \tilde c \rVert = 1$, and small ones in none.
+Where gradients are 0.01, a bias of 100 elements has the norm $0.01 \sqrt{100} = 0.1$, a matrix of a million the norm
+10. So large tensors are cut in every step, to $\lVert \tilde c \rVert = 1$, and small ones in none.
 
 For a tensor that is always cut, each batch counts the same. Here one batch of noise is 100 times as large as the
 others. How long are the steps, relative to those before it?
@@ -163,15 +160,15 @@ said otherwise.
   convolution's weight is no matrix either; to timm and pytorch_optimizer it is one. Here every tensor has the rule of
   its group, and `gamma=0, max_norm=None` in a group is AdamW.
 - **$v$** averages squares of $\tilde c$ in the code of all three. The authors' README writes squares of $g$.
-- **$\beta_1$** is 0.95 in the paper and here, 0.9 in timm, where $\kappa$ is 0.225 then: 0.022.
+- **$\beta_1$** is 0.95 in the paper and here, 0.9 in timm: 0.022.
 - **$\varepsilon$.** pytorch_optimizer adds it to $\sqrt v$ before the correction, and $10^{-15}$ inside the root:
   $3 \cdot 10^{-7}$, but 0.002 on a matrix of 700 by 800, where the elements of $\tilde c$ are as small as
   $1 / \sqrt n = 0.0013$.
 - **Decay in the gradient** reaches $g_{t-1}$ alone in pytorch_optimizer, and works backwards: with $\lambda = 0.1$
   and no other gradient a weight of 1 has grown to 1.30 after 100 steps. Here it is 0.71.
 - **`cautious=True`** here is `caution=True` in timm, to $4 \cdot 10^{-15}$ where the first gradient is cut.
-- **The last gradient is copied**, here and in timm. The authors' code keeps a reference. With
-  `zero_grad(set_to_none=False)` that is the new gradient: $c_t = g_t$ from the second step on.
+- **The last gradient is copied**, here and in timm. The authors' code keeps a reference, which is the new gradient
+  with `zero_grad(set_to_none=False)`: $c_t = g_t$ from the second step on.
 
 ## What comparisons found
 
@@ -185,9 +182,9 @@ repository), loss on C4. 520 million parameters, 85 billion tokens: AdamW 2.913,
 
 **Another comparison** (Semenov et al. 2025, arXiv 2509.01440; read off the figures in their repository): 720
 million parameters, batches of a million tokens, 48 billion tokens: MARS 2.80, AdamW 2.815, AdEMAMix 2.80. A
-mixture of experts with 520 million, batches of 131 000 tokens, 44 billion tokens: MARS 2.96, AdamW 2.93. In
-their scripts AdamW has $\alpha = 0.001$, MARS 0.003 for matrices. They clip the gradient to 0.1 and 0.5, so the cut
-to 1 acted in neither. For vision transformers we found no numbers.
+mixture of experts with 520 million, batches of 131 000 tokens, 44 billion tokens: MARS 2.96, AdamW 2.93. AdamW
+has $\alpha = 0.001$ there, MARS 0.003 for matrices. They clip the gradient to 0.1 and 0.5, so the cut to 1 acted in
+neither. For vision transformers we found no numbers.
 
 The idea is older. Defazio and Bottou (2018, arXiv 1812.04529) found that SVRG, which takes differences to an anchor,
 fails on deep networks. Yin et al. (2023, arXiv 2311.05589) got lower training losses with a small factor like
@@ -319,7 +316,7 @@ class MARS(GenericAdaptiveOptimizer):
 #   row goes $4.4\, \alpha$ for each, and $6.8\, \alpha$ under AdamW with the same betas.
 # - **Gradients of one scale.** Change the scale of the loss, sum over another number of batches, or forget to unscale
 #   in mixed precision, and the difference of two steps measures that.
-# - **A parameter whose `grad` is `None`** keeps its last gradient, however old.
+# - **A parameter whose `grad` is `None`** keeps its last gradient.
 # - **A checkpoint of AdamW** loads, with its `lr` and `betas`, and the next step fails with `KeyError: 'last_grad'`.
 #   Put a tensor of zeros there and set the group again.
 # - **It runs on whole tensors**, so neither `compile` nor `flat` is possible.
