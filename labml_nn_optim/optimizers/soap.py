@@ -99,8 +99,8 @@ renewed in each step, where Shampoo's eigenvalues wait for the next decompositio
 
 If $Q$ holds the eigenvectors of $L$, then $L Q$ has the same columns, longer or shorter, and QR gives $Q$ back. If
 $Q$ is only near, each product with $L$ favours the large eigenvalues: a power iteration with all columns at once. One
-round per renewal is enough if $L$ changes slowly. It also starts from the old basis, where a new decomposition could
-give equal eigenvectors in another order or with other signs, and $m$ and $v$ would mean something else.
+round per renewal is enough if $L$ changes slowly. It also stays near the old basis. A new decomposition could put
+the eigenvectors in another order, and $v$ would belong to other directions.
 
 Columns are first put in the order of $q_i^T L\, q_i$, for QR keeps the first column's direction and bends the last
 one. $v$ takes the same order. $m$ is a vector in a space that is turned, so it is turned with it:
