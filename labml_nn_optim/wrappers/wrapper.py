@@ -3,15 +3,76 @@ r"""
 title: Wrappers
 summary: A wrapper does something around the step of any optimizer, and is itself an optimizer to schedulers, scalers and checkpoints.
 chapter: "8.1"
-needs: [base]
+needs: [base, named_state, param_groups/composite]
+symbols:
+  \theta: param
 ---
 
-# Around the step
+# A checkpoint that forgets
+
+Some methods are no update rule. They do something around the step of another optimizer:
+
+- [SAM](sam.py) takes the gradient at another place,
+- [Lookahead](lookahead.py) calls the weights back every few steps,
+- [EMA](ema.py) keeps an average of them.
+
+Each is a few lines. What is hard is to stay an optimizer for everything else that holds one. Train ten or
+twenty steps on, once from a checkpoint and once without a stop, and compare the weights:
+
+| | difference after resuming |
+|---|---:|
+| the authors' Lookahead, which saves the optimizer inside and not its slow weights | 0.020 |
+| davda54's SAM, whose optimizer inside keeps the momentum it had before loading | 0.774 |
+| the wrappers here | 0 |
+
+The same Lookahead cannot be copied (`'Lookahead' object has no attribute 'defaults'`) and takes no hooks. Nothing of
+that shows in a run that is not interrupted.
+
+## One set of groups
+
+A wrapper here makes no groups and no state. `param_groups`, `state` and `defaults` *are* those of the optimizer
+inside, the same objects, so nothing can be out of date:
+
+```python
+optimizer = EMA(Lookahead(AdamW(model.parameters(), lr=1e-3)))
+scheduler = LinearLR(optimizer)           # writes into AdamW's groups
+scaler.unscale_(optimizer)                # finds AdamW's gradients
+saved = optimizer.state_dict()            # AdamW's, with an entry "Lookahead" and an entry "EMA"
+AdamW(model.parameters()).load_state_dict(saved)
+```
+
+Anything that is a `torch.optim.Optimizer` may be inside: one of torch's, a
+[CompositeOptimizer](../param_groups/composite.py), another wrapper. And a wrapper may be a part of a composite
+optimizer, if it needs no closure.
+
+**Checkpoints.** What a wrapper keeps for a parameter goes under the parameter's number, as in torch's `state`. It moves
+with the parameter when a checkpoint has [other groups with the same names](../named_state.py). A checkpoint from here
+loads into the bare optimizer. One of the bare optimizer loads here, and the wrapper starts anew.
+
+## What meets what
+
+| | SAM | Lookahead | EMA |
+|---|---|---|---|
+| accumulated gradients | all micro-batches in both passes | one step | one step |
+| clipping | before the ascent without effect, before the descent as usual | as usual | as usual |
+| `GradScaler` | with [the two halves](sam.py#SAM.ascend) | a skipped step is not counted | the same |
+| a schedule of `lr` | for the descent; $\rho$ stays | for the fast weights | as usual |
+| an EMA around it | never averages the weights up there | averages after the step back | refused |
+| a schedule-free optimizer inside | goes | not to be combined | an average of an average |
+| a closure | needed, called twice | goes through | goes through |
+| more memory | a copy within the step | a copy | a copy, at least float32 |
+
+**Order.** SAM inside or outside of Lookahead or EMA gives the same numbers. With SAM outside, its two halves can be
+called. EMA belongs outside of Lookahead: inside, it averages weights that Lookahead then calls back. So
+`SAM(EMA(Lookahead(...)))`, or with a closure `EMA(Lookahead(SAM(...)))`.
+
+**Which gradient does a clip inside the closure see?** Both. The closure of SAM runs twice. In the first pass a clip
+of the norm changes nothing, as SAM divides by it. In the second it acts as usual.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -63,7 +124,7 @@ class Wrapper(Optimizer):
     # There is no second list that could be out of date when the optimizer inside gets a group or loads a
     # checkpoint of its own.
     @property
-    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
+    def param_groups(self) -> list[dict[str, Any]]:
         """The groups of the optimizer inside."""
         return self.optimizer.param_groups
 
@@ -72,7 +133,7 @@ class Wrapper(Optimizer):
         self.optimizer.param_groups = groups
 
     @property
-    def state(self) -> MutableMapping[Any, Any]:  # type: ignore[override]
+    def state(self) -> Any:
         """The state of the optimizer inside."""
         return self.optimizer.state
 
@@ -215,3 +276,78 @@ def write(values: Mapping[Tensor, Tensor]) -> None:
     """Copy values into parameters."""
     for param, value in values.items():
         param.copy_(value)
+
+
+# ## A wrapper of your own
+#
+# It says three things: what it keeps (`kept`), how that starts (`_start_anew`), and `step`. Exercise 1 has one.
+#
+# ## Traps
+#
+# - **Call the wrapper's `step`**, not that of the optimizer inside, which you may still hold. It would make a
+#   step that the wrapper does not see.
+# - **Save the wrapper.** `optimizer.optimizer.state_dict()` is a good checkpoint of the optimizer inside, and has
+#   no slow weights and no average.
+# - **What is set on the wrapper and what on the groups.** `lr` is in the groups. `rho`, `k`, `decay` and so on are
+#   attributes of the wrapper. They are not in the checkpoint.
+# - **A scheduler for the wrapper and one for what is inside** write into the same groups. Ours refuses two
+#   schedulers on one optimizer, but these are two objects. Make one.
+# - **Methods of an inner wrapper** are reached through `.optimizer`: `ema.optimizer.synchronize()`.
+# - **Hooks are not copied**, by torch's rule.
+#
+# ## Exercises
+#
+# **1.** Write a wrapper that takes a step back to the last good weights when a loss is not finite.
+#
+# ::: solution
+# ```python
+# import math
+#
+# import torch
+# from labml_nn_optim import SGD
+# from labml_nn_optim.wrappers import Wrapper
+#
+#
+# class Guard(Wrapper):
+#     kept = ("good",)
+#
+#     def _start_anew(self):
+#         self.good = {}
+#
+#     def step(self, closure=None):
+#         with torch.enable_grad():
+#             loss = closure()
+#         if math.isfinite(loss):
+#             self.good = {param: param.detach().clone() for param in self.params()}
+#             self.optimizer.step()
+#         else:
+#             with torch.no_grad():
+#                 for param, value in self.good.items():
+#                     param.copy_(value)
+#         return loss
+#
+#
+# theta = torch.nn.Parameter(torch.ones(1))
+# optimizer = Guard(SGD([theta], lr=1.0))
+#
+#
+# def closure(gradient):
+#     theta.grad = torch.tensor([gradient])
+#     return gradient
+#
+#
+# optimizer.step(lambda: closure(1.0))
+# assert theta.item() == 0
+# optimizer.step(lambda: closure(math.inf))
+# assert theta.item() == 1
+# assert optimizer.state_dict()["Guard"]["good"][0] == 1
+# ```
+# :::
+#
+# **2.** Why does `Lookahead.step` call `self.optimizer.step` and not `super().step`?
+#
+# ::: solution
+# torch puts its hooks around the `step` of each class of which an object is made. `super().step` is such a function
+# as soon as somebody has made a plain `Wrapper`. The hooks of the Lookahead would then run twice, and a
+# scheduler that counts steps by a hook would count two.
+# :::
