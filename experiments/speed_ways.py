@@ -47,11 +47,13 @@ class Counterpart:
     * `kind`: the class, or a function that makes one
     * `options`: arguments that make it the same rule
     * `both`: arguments for ours too, where the defaults leave nothing worth measuring
+    * `ours`: arguments for ours alone that make it the same rule
     """
 
     kind: Callable[..., Optimizer]
     options: Mapping[str, Any] = field(default_factory=dict)
-    both: Mapping[str, Any] = field(default_factory=dict)
+    both: dict[str, Any] = field(default_factory=dict)
+    ours: dict[str, Any] = field(default_factory=dict)
 
     def ways(self) -> dict[str, Make]:
         """Return torch's ways of running the rule: those that the class has an argument for."""
@@ -107,7 +109,9 @@ COUNTERPARTS = {
     "adamw": Counterpart(torch.optim.AdamW),
     "amsgrad": Counterpart(torch.optim.Adam, {"amsgrad": True}),
     "asgd": Counterpart(torch.optim.ASGD),
-    "muon": Counterpart(TorchMuon, {"adjust_lr_fn": "match_rms_adamw"}),
+    "muon": Counterpart(
+        TorchMuon, {"adjust_lr_fn": "match_rms_adamw"}, ours={"ns_dtype": torch.bfloat16}
+    ),
     "nadam": Counterpart(torch.optim.NAdam),
     "radam": Counterpart(torch.optim.RAdam),
     "rmsprop": Counterpart(torch.optim.RMSprop),
@@ -143,8 +147,9 @@ PEERS = {
 
 def measured_as(optimizer: str) -> str:
     """Return the name of an optimizer, and the arguments that it is measured with."""
-    both = COUNTERPARTS[optimizer].both if optimizer in COUNTERPARTS else {}
-    return ", ".join([optimizer, *(f"{name} {value}" for name, value in both.items())])
+    found = COUNTERPARTS.get(optimizer)
+    given = found.both | found.ours if found else {}
+    return ", ".join([optimizer, *(f"{name} {value}" for name, value in given.items())])
 
 
 class LabmlAdam(Optimizer):
@@ -194,7 +199,7 @@ def ways_of(optimizer: str, *, compiled: bool = True) -> dict[str, Make]:
     * `compiled`: with those that go through `torch.compile`
     """
     kind, counterpart = get_optimizer(optimizer), COUNTERPARTS.get(optimizer)
-    make = partial(kind, **(counterpart.both if counterpart else {}))
+    make = partial(kind, **(counterpart.both | counterpart.ours if counterpart else {}))
     ways: dict[str, Make] = {PER_TENSOR: partial(make, per_tensor=True), DEFAULT: make}
     if kind.elementwise:
         ways[FLAT] = partial(make, flat=True)

@@ -396,7 +396,7 @@ class Muon(GenericAdaptiveOptimizer):
         update = orthogonalize(matrices.to(dtype or matrices.dtype), group["steps"])
         # $\theta_t = \theta_{t-1} - \alpha\, s\, O_t$
         scale = shape_scale(matrices.size(-2), matrices.size(-1), group["adjust_lr_fn"])
-        param.sub_(update.to(param.dtype).mul_(group["lr"] * scale).view_as(param))
+        param.add_(update.reshape(param.shape), alpha=-group["lr"] * scale)
 
     def _step_vectors(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Tensor, param: Tensor

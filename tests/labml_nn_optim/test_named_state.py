@@ -106,8 +106,10 @@ def test_our_optimizers_find_their_state_by_name_without_being_asked(
             assert found[entry].dtype == expected[entry].dtype
     train(optimizer, range(3, 5))
     train(other, range(3, 5))
+    # A product of two matrices rounds otherwise than that of two stacks, and groups are stacked apart.
+    most = 0.0 if get_optimizer(name).elementwise else 1e-4
     for own, value in straight.items():
-        assert torch.equal(resumed[own], value)
+        torch.testing.assert_close(resumed[own], value, rtol=most, atol=most)
 
 
 def test_parameters_are_numbered_through_the_present_groups() -> None:

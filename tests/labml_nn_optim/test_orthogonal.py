@@ -192,11 +192,11 @@ def test_half_precision_fills_the_null_space_with_noise() -> None:
         assert single[8] < 1e-3
 
 
-def test_half_precision_is_two_percent_off_on_a_gaussian_matrix() -> None:
+def test_half_precision_is_a_percent_off_on_a_gaussian_matrix() -> None:
     matrix = gaussian(256, 256)
     expected = orthogonalize(matrix, JORDAN)
     assert error(orthogonalize(matrix.float(), JORDAN), expected) < 1e-5
-    assert 0.01 < error(orthogonalize(matrix.bfloat16(), JORDAN), expected) < 0.03
+    assert 0.01 < error(orthogonalize(matrix.bfloat16(), JORDAN), expected) < 0.015
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
