@@ -14,9 +14,8 @@ symbols:
 
 A matrix of a transformer starts with weights of size 0.02, the scales of its normalization layers start at 1.
 A step of 0.001 for every element, [Adam's](optimizers/adam.py) first one, is 5 % of the matrix and 0.1 % of
-the scales. What it does to the output of the layer depends on the percentage.
-
-So some rules fix the percentage. They multiply a direction $u$ by a *trust ratio*, a number for each tensor:
+the scales. What it does to the output depends on the percentage. So some rules fix that. They multiply a direction
+$u$ by a *trust ratio*, a number for each tensor:
 
 $$
 r = \frac{\lVert\theta\rVert}{\lVert u \rVert}, \qquad
@@ -24,9 +23,9 @@ r = \frac{\lVert\theta\rVert}{\lVert u \rVert}, \qquad
 \lVert \alpha\, r\, u \rVert = \alpha\, \lVert\theta\rVert
 $$
 
-$\alpha = 0.01$ then means 1 % of its length for every tensor. [LARS](optimizers/lars.py) does so with a gradient,
-[LAMB](optimizers/lamb.py) with Adam's step. [NovoGrad](optimizers/novograd.py) is a neighbour: it divides by a norm,
-and multiplies by none. If either norm is 0, $r = 1$.
+$\alpha = 0.01$ then means 1 % of its length for every tensor. If either norm is 0, $r = 1$.
+[LARS](optimizers/lars.py) takes a gradient for $u$, [LAMB](optimizers/lamb.py) Adam's step.
+[NovoGrad](optimizers/novograd.py) is a neighbour: it divides by a norm, and multiplies by none.
 
 ## The decay belongs to the update
 
@@ -40,7 +39,7 @@ decoupled, and not scaled by $r$.
 | `weight_decay=0.01` | $\theta - \alpha\, r\, (u + 0.01\, \theta)$ |
 | `weight_decay=WeightDecay(0.01)` | $(1 - 0.01\, \alpha)\, \theta - \alpha\, r\, u$ |
 
-They are far apart. For $r = 0.02$ the first one's decay is $\alpha \cdot 0.0002\, \theta$.
+For $r = 0.02$ the first one's decay is a fiftieth of the second one's.
 
 ## Weights of which only the direction counts
 
