@@ -25,8 +25,8 @@ verified_against:
 
 # One learning rate for layers that differ by a factor of 94
 
-Take a plain network of six convolutions with 32 channels and two linear layers, on 8 by 8 images of digits, before
-its first step. How long are the weights of a layer, compared with their gradient?
+Take a plain network of six convolutions with 32 channels and two linear layers, on 8 by 8 images of digits. How long
+are its weights before the first step, compared with their gradient?
 
 | layer | $\lVert\theta\rVert / \lVert g \rVert$ of the weights | of the biases |
 |---|---:|---:|
@@ -128,14 +128,12 @@ optimizers match or exceed LARS and LAMB at large batches. Whether LARS takes le
 ## Conventions
 
 - **$\alpha$ and the momentum.** The paper has $\alpha$ inside $b$. timm, pytorch_optimizer and this course have it
-  outside, as torch's SGD does. With a constant $\alpha$ there is no difference. When $\alpha$ falls, a step falls at
-  once if $\alpha$ is outside.
+  outside, as torch's SGD does, so a step falls as soon as $\alpha$ does.
 - **Who is left out.** timm: groups without decay, as here. pytorch_optimizer: every tensor with fewer than two
   dimensions, which then does not decay either. Matrices are $6 \cdot 10^{-10}$ apart after 100 noisy steps
   ($\alpha = 2$, $\lambda = 0.1$), vectors 0.98.
 - **A gradient of exactly zero.** Here $r$ is $\eta / \lambda$, its limit. timm has $r = 1$ there: a weight of length
   5 with $\lambda = 0.1$ and $\alpha = 1$ loses 0.5 in such a step, and 0.005 with a gradient of $10^{-12}$.
-- **$\varepsilon = 10^{-8}$** is timm's; pytorch_optimizer has none.
 - **LARC** (`trust_clip` in timm) replaces $\alpha\, r$ by $\min(\alpha, r)$. It is not built in.
 - **Defaults.** $\mu = 0.9$ (0 in timm), $\alpha = 1$ as in timm. $\lambda = 0.0005$, as in Paddle's LARS. With 0,
   which others have, it would be SGD.
@@ -261,14 +259,14 @@ class LARS(GenericAdaptiveOptimizer):
 #   helps.
 # - **Numbers for SGD do not carry over.** $\alpha = 0.1$ moves nothing here: 0.01 % a step. A checkpoint of torch's
 #   SGD loads without a word, and brings its $\alpha$ along.
-# - **A bias before batch normalization** has no gradient but rounding errors, of a norm of $10^{-6}$ and less. With
-#   a ratio they become a step of full length. Such a bias changes nothing. Leave it away.
+# - **A bias before batch normalization** has no gradient but rounding errors. With a ratio they become a step of full
+#   length. Such a bias changes nothing. Leave it away.
 # - **Clipping the norm of the gradient** does next to nothing for tensors with a ratio.
 #
 # ## Exercises
 #
-# **1.** With $\mu = 0$ and no decay, how long does LARS need to turn a weight from 1 to less than $1/2$ if its
-# gradient is 1000 throughout, with $\alpha = 10$? And if the gradient is $0.001$?
+# **1.** A weight of 1 is a tensor of its own. How many steps does LARS with $\alpha = 10$, $\mu = 0$ and no decay
+# need to bring it below $1/2$ if its gradient is 1000 throughout? And if it is $0.001$?
 #
 # ::: solution
 # Each step takes 1 % of what is left, whatever the gradient: $0.99^n < 1/2$ for $n = 69$.
