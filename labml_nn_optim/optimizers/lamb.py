@@ -117,8 +117,7 @@ With batch normalization in the network both have 98.6, 98.9, 98.6, at $\alpha =
 
 Differences are after 100 noisy steps with $\alpha = 0.02$, $\lambda = 0.01$.
 
-- **Clipping.** timm is NVLAMB, with `max_grad_norm=1.0`: 0.05 from here. With the same bound the two agree to
-  $2 \cdot 10^{-16}$.
+- **Clipping.** timm is NVLAMB, with `max_grad_norm=1.0`: 0.05 from here. With the same bound the two agree.
 - **Correction.** pytorch_optimizer follows a version of the paper without the corrections of $m$ and $v$: 0.34 from
   here. The ratio would divide the missing factor out, were it not for $\lambda\theta$ and for tensors with $r = 1$.
 - **$\phi$.** The paper leaves it open. pytorch_optimizer bounds $\lVert\theta\rVert$ by 10, here that is
