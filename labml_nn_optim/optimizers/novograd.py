@@ -223,8 +223,8 @@ class NovoGrad(GenericAdaptiveOptimizer):
 #
 # - **What is one tensor.** Two matrices that are joined share a $v$, and their common step has the length that each
 #   had alone.
-# - **$\alpha$ does not carry over** from Adam, where 0.001 does not mean $3 \cdot 10^{-6}$ for an element of a
-#   million, nor from a narrow network to a wide one.
+# - **$\alpha$ does not carry over** from Adam: 0.001 moves an element of a million by $3 \cdot 10^{-6}$. Nor does it
+#   from a narrow network to a wide one.
 # - **`eps` is compared with the norm of a whole tensor**, not with an element. It hardly ever matters.
 # - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's has to be told,
 #   and a checkpoint of Adam loads but fails in the first step.
