@@ -60,9 +60,6 @@ $$
 A vector keeps all of $V_t$, as an average of $g_t^2$ with the same weights. $\operatorname{RMS}$ is the root mean
 square of a tensor, $\alpha = 0.01$, $d = 1$, $\varepsilon_2 = 0.001$, and $\varepsilon_1$ is tiny.
 
-These are four ideas: two lists for a matrix, a memory that grows, steps relative to the weights, and a limit for
-them.
-
 ## A matrix from its margins
 
 Which $V_{ij} = r_i c_j$ is closest to a matrix $S$ of mean squares? By squared differences it is given by singular
@@ -117,12 +114,9 @@ worst $\sqrt V$ is 28 to 43 times too small, and that weight's steps are as many
 
 ## A memory that grows
 
-$w_1 = 1$: the first squares are taken as they are, and no correction is needed. Then
-$w_t$ falls, and $V$ remembers about $1 / w_t$ steps: 6 in step 10, 40 in step 100, 251 in step 1000, 1585 in
-step 10 000. Adam's 1000 are reached in step 5623.
-
-A short memory is up to date but noisy. This one is short at the start, while gradients change fast, and long when
-they settle.
+$w_1 = 1$: the first squares are taken as they are, and no correction is needed. Then $w_t$ falls, and $V$ remembers
+about $1 / w_t$ steps: 6 in step 10, 40 in step 100, 251 in step 1000. Adam's 1000 are reached in step 5623. A short
+memory is up to date but noisy. This one is short while gradients change fast, and long when they settle.
 
 ## Steps relative to the weights
 
@@ -161,13 +155,12 @@ is then $\alpha_t$.
   makes no difference: timm with `lr=None` and this are $4 \cdot 10^{-16}$ apart after 100 steps in float64.
 - **What is a matrix.** torch takes the last two dimensions of everything that has two. So a kernel of
   $512 \times 512 \times 3 \times 3$ becomes 262 144 matrices of $3 \times 3$, with 6 numbers for 9. timm takes the
-  first two dimensions of a kernel, and neither of them may be 16 or less; its AdafactorBigVision takes the two
-  largest. State of ResNet-18 in bytes a weight: 2.63 here and in torch, 0.03 in timm.
-- **Momentum.** None in torch and here. timm and Transformers have it as `beta1`, off by default, over updates
-  that include $\alpha_t$; it costs 4 bytes a weight. AdafactorBigVision keeps it in bfloat16 by default: 2.007 bytes
-  a weight. That variant, of Google's big_vision, has no $\operatorname{RMS} \theta$, no limit unless asked, and
-  a memory of at most 1000 steps. pytorch_optimizer's default is $\beta_1 = 0.9$ in bfloat16: 0.06 from here
-  after 100 steps, and $4 \cdot 10^{-16}$ with `lr=None, betas=(None, 0.999)`.
+  first two dimensions of a kernel if both are over 16, its AdafactorBigVision the two largest. State of ResNet-18 in
+  bytes a weight: 2.63 here and in torch, 0.03 in timm.
+- **Momentum.** None in torch and here. timm and Transformers have it as `beta1`, off by default, over updates that
+  include $\alpha_t$; it costs 4 bytes a weight. pytorch_optimizer has $\beta_1 = 0.9$ in bfloat16: 0.06 from here
+  after 100 steps, and $4 \cdot 10^{-16}$ with `lr=None, betas=(None, 0.999)`. timm's AdafactorBigVision keeps it in
+  bfloat16, too, and has no $\operatorname{RMS} \theta$, no limit unless asked, and a memory of at most 1000 steps.
 - **Decay** is times `lr` in torch and here, before the step, whatever $\rho_t$ is. In timm and Transformers it is
   times $\alpha_t$, size of the tensor included: with $\lambda = 0.1$ a tensor of size 0.1 loses a share of $10^{-4}$
   in the first step there, and $10^{-3}$ here.
@@ -306,8 +299,7 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 
 # ## Choosing, and when not to
 #
-# - `lr`: 0.01 is the paper's, and means 1 % of a tensor's size for each step. A warm-up and a schedule are yours to
-#   add; they multiply `lr`.
+# - `lr`: 0.01 is the paper's, and means 1 % of a tensor's size. A warm-up and a schedule multiply it.
 # - `d`: 1. A larger limit lets jumps through.
 # - `beta2_decay`: $-0.8$. Nearer to 0 the memory is shorter.
 # - `eps`: `(1e-15, 1e-3)` for models with small gradients, see below. Lower the second number if a tensor has to stay
@@ -321,8 +313,8 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #
 # - **Small gradients lose their size.** $\varepsilon_1$ floors the mean of $R$, which is a mean of squares. In
 #   float32 that begins at gradients of $3.5 \cdot 10^{-4}$. $V$ is then too small, every $u_t$ too large, and the
-#   limit cuts each step to the same length. A gradient clipped to norm 1 in a model of a billion weights has
-#   $3 \cdot 10^{-5}$. A batch whose gradients are half as large as in the 299 before should make a step of half the
+#   limit cuts each step to the same length. (A gradient clipped to norm 1 in a model of a billion weights has
+#   elements of $3 \cdot 10^{-5}$.) Gradients half as large as in the 299 steps before should make a step of half the
 #   length:
 #
 #   | size of the gradients | 0.001 | $10^{-4}$ | $10^{-6}$ | $10^{-8}$ |
@@ -332,8 +324,8 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #
 #   torch's default does the same. With `eps=(1e-30, 1e-3)`, the number from the paper, $\varepsilon_1^2$ is 0 in
 #   float32, and a gradient of zero gives NaN, in torch as well.
-# - **A large `lr` is cut.** $1 / \sqrt t$ is below 0.1 from step 101 on, and below 0.01 from step 10 001 on. A
-#   schedule that wants more than that does not get it.
+# - **A large `lr` is cut.** $1 / \sqrt t$ is below 0.1 from step 101 on, and below 0.01 from step 10 001 on, whatever
+#   a schedule wants.
 # - **Tensors of zeros start slowly**: gates, and the last layer of a residual branch if it starts at 0. A tensor of
 #   one weight crosses zero in steps of 0.00001.
 # - **Clipping the norm of the gradient** does nothing to a tensor if every batch is cut to the same norm:
