@@ -56,8 +56,8 @@ Every weight belongs to one block $b$. With blocks of one weight this is [AdamW]
 ## When one number is enough
 
 How many steps descent needs depends on the condition number $\kappa$ of the Hessian, the largest curvature over the
-smallest. Dividing by a diagonal changes it. For the bowl above $\kappa = 90\,000$. Divided by its own diagonal it
-has 3.0, and by one number a block 3.04. So the diagonal earns everything *between* blocks and nothing *within* them.
+smallest. For the bowl above $\kappa = 90\,000$. Divided by its own diagonal it has 3.0, and by one number a block
+3.04. So the diagonal earns everything *between* blocks and nothing *within* them.
 
 Within a block it cannot. Let $H = Q \Lambda Q^\top$ with a random rotation $Q$ of $n$ weights. Then
 
@@ -79,9 +79,8 @@ the squares. So the blocks are there, and they are dense.
 In a block the largest eigenvalue is 26 to 36 times the median from step 30 on, averaged over the neurons, and 21 to
 35 times after dividing by the diagonal. At the start it is 37 to 45 times, and the division makes that 49 to 93.
 
-With pixels as they are (one seed, from step 30 on) the division does help, from 485 to 569 times to 148 to 166.
-Pixels at the border vary less, their curvature is smaller, and the diagonal sees that. A number for a neuron does
-not.
+With pixels as they are (one seed, from step 30 on) the division does help: 485 to 569 times become 148 to 166. Pixels
+at the border vary less, their curvature is smaller, and the diagonal sees that. A number for a neuron does not.
 
 The paper looked at a small Transformer, and divides accordingly: by head for queries and keys, by neuron for values,
 projections and the feed-forward layers, by token for embedding and output. Dong et al. (arXiv 2505.02809), some of
@@ -293,19 +292,19 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 #   $0.23\, \alpha$ in step 400, for both.
 # - `blocks`: say it for attention. The default is right for layers whose rows are neurons.
 #
-# Take it where Adam's $v$ is what does not fit, or what has to be sent. [Lion](lion.py) needs the same 4 bytes and
-# has no blocks to choose; [Adafactor](adafactor.py) needs next to none and has no momentum. Where inputs come in
-# sizes of their own, or the state is no burden, stay with AdamW.
+# Take it where Adam's $v$ does not fit, or has to be sent. [Lion](lion.py) needs the same 4 bytes and has no blocks
+# to choose; [Adafactor](adafactor.py) needs next to none and has no momentum. Where inputs come in sizes of their
+# own, or the state is no burden, stay with AdamW.
 #
 # ## Traps
 #
 # - **Rows must be neurons.** Some models keep a matrix as (inputs, outputs), GPT-2 in Transformers among them. A row
-#   is then an input, and a number a row is a number an input.
+#   is then an input.
 # - **A single weight may take a long step.** Adam's first step is $\alpha$ for each weight. Here $\alpha$ is the root
 #   mean square in a block: among 50 rows of 400 Gaussian gradients the longest step is $4.3\, \alpha$. An element
 #   with a rare large gradient moves up to $\sqrt n\, \alpha$ in a block of $n$.
 # - **`blocks` is read when a parameter has its first gradient.** A group that is changed later keeps its division.
-# - **It cannot resume from AdamW's state**: a checkpoint of AdamW lacks `block_sq`, and the first step fails.
+# - **A checkpoint of AdamW** lacks `block_sq`. It loads, and the first step fails.
 # - **Sharded parameters** are refused: the rule needs whole tensors.
 #
 # ## Exercises
@@ -363,6 +362,6 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 # Adam's number for each weight leave, and which a number for the block?
 #
 # ::: solution
-# If $v$ stands for curvature as the argument has it, Adam divides each weight by its own: $\kappa = 1$. One number
-# divides all by the mean 5.5, and $\kappa = 10$ stays.
+# If $v$ stands for curvature, Adam divides each weight by its own: $\kappa = 1$. One number divides all by the mean
+# 5.5, and $\kappa = 10$ stays.
 # :::
