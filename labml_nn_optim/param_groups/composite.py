@@ -291,8 +291,8 @@ class CompositeOptimizer(Optimizer):
             for part, own in zip(self.optimizers, self._split(state_dict), strict=True):
                 part.load_state_dict(own)
         except Exception:
-            for layer, before in zip(layers, held, strict=True):
-                vars(layer).update(before)
+            for layer, own_before in zip(layers, held, strict=True):
+                vars(layer).update(own_before)
             raise
         for after in self._optimizer_load_state_dict_post_hooks.values():
             after(self)

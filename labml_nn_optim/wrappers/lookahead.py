@@ -225,8 +225,8 @@ class Lookahead(Wrapper):
 # - **The last step.** If $k$ does not divide the number of steps, call
 #   [synchronize](#Lookahead.synchronize) at the end. In the middle of a run it is a change of the run.
 # - **Schedules count steps of the optimizer**, not rounds.
-# - **A schedule-free optimizer inside.** The step back moves $y$ and neither $z$ nor, as it should, $x$. Do not
-#   combine the two: it has an average of its own.
+# - **A [schedule-free](../schedule_free.py) optimizer inside.** The step back moves $y$ by some $d$ and leaves $z$.
+#   Then the average $x = y + (1 - 1/\beta)(z - y)$ jumps by $d / \beta$. Do not combine the two.
 # - **Weights that are set by hand**, by clamping or a re-initialization, come back in part from $\phi$. So
 #   load weights before the first step, not after.
 #

@@ -30,8 +30,8 @@ verified_against:
 # Two weights whose product should be 1
 
 Take $L = \frac12 (xy - 1)^2$, a network with one weight in each of two layers. Every point with $xy = 1$ is a
-minimum, with the same loss of 0. They differ in how steep the walls are: across the valley the curvature is $x^2 + y^2$.
-That is 9 at $(3, \frac13)$ and 2 at $(1, 1)$, the least.
+minimum, with the same loss of 0. They differ in how steep the walls are: across the valley the curvature is
+$x^2 + y^2$. That is 9 at $(3, \frac13)$ and 2 at $(1, 1)$, the least.
 
 Start at $(3, \frac12)$ with $\alpha = 0.02$:
 
@@ -71,42 +71,43 @@ $$
 $$
 
 To first order $L(\theta + e) \approx L(\theta) + g^\top e$. By the inequality of Cauchy and Schwarz
-$g^\top e \le \rho \lVert g \rVert$, with equality for $e = \rho\, g / \lVert g \rVert$. So that is where the worst point is
-thought to be, and the worst loss is
+$g^\top e \le \rho \lVert g \rVert$, with equality for $e = \rho\, g / \lVert g \rVert$. So that is where the worst
+point is thought to be, and the worst loss is
 
 $$
 L(\theta + e) \approx L(\theta) + \rho\, \lVert g \rVert
 $$
 
-For its gradient one has to know how $e$ changes with $\theta$. It does not matter, to first order: the length of $e$ is always
-$\rho$, so it can only turn, at a right angle to itself. That is a right angle to $g$, where the loss does not change.
-Take $e$ as fixed, then, and with the Hessian $H$
+For its gradient one has to know how $e$ changes with $\theta$. It does not matter, to first order: the length of
+$e$ is always $\rho$, so it can only turn, at a right angle to itself. That is a right angle to $g$, where the loss
+does not change. Take $e$ as fixed, then, and with the Hessian $H$
 
 $$
-\nabla L(\theta + e) \approx g + H e = g + \rho\, \frac{H g}{\lVert g \rVert} = \nabla \big( L + \rho\, \lVert g \rVert \big)
+\nabla L(\theta + e) \approx g + H e = g + \rho\, \frac{H g}{\lVert g \rVert}
+= \nabla \big( L + \rho\, \lVert g \rVert \big)
 $$
 
-SAM descends the loss plus $\rho$ times the length of its gradient. On a small network the two sides differ by 0.017 for
-$\rho = 0.1$ and by 0.00017 for 0.01, an error of second order; $g$ itself is 0.42 and 0.041 away.
+SAM descends the loss plus $\rho$ times the length of its gradient. On a small network the two sides differ by 0.017
+for $\rho = 0.1$ and by 0.00017 for 0.01, an error of second order; $g$ itself is 0.42 and 0.041 away.
 
-At a minimum $g$ is 0, and nothing would be left. But steps jump across the bottom. In a bowl of curvature $h$ SAM ends up
-jumping between $\pm \alpha h \rho / (2 - \alpha h)$, where SGD comes to rest. Where walls are steep, $g$ is long on both
-sides of the bottom, and its mean points along the valley to where it is shorter.
+At a minimum $g$ is 0, and nothing would be left. But steps jump across the bottom. In a bowl of curvature $h$ SAM
+ends up jumping between $\pm \alpha h \rho / (2 - \alpha h)$, where SGD comes to rest. Where walls are steep, $g$ is
+long on both sides of the bottom, and its mean points along the valley to where it is shorter.
 
 ## What it does not do
 
 It does not climb out of a hole. Here is a line with a narrow minimum at $-1$ (loss 0.02, curvature 44), a rim at
-$-0.58$ and a wide minimum at 1 (loss 0.20, curvature 1.1). Start near the bottom of the narrow one, at $-1.1$, and make 2000
-steps with $\alpha = 0.02$:
+$-0.58$ and a wide minimum at 1 (loss 0.20, curvature 1.1). Start near the bottom of the narrow one, at $-1.1$, and
+make 2000 steps with $\alpha = 0.02$:
 
 | $\rho$ | 0 | 0.1 | 0.3 | 0.4 | 0.45 | 0.5 | 1 |
 |---|---:|---:|---:|---:|---:|---:|---:|
 | ends at | $-1.00$ | $-1.00$ | $-0.96$ | $-0.98$ | $-0.55$ | $-0.50$ | 0.00 |
 
-As long as $\rho$ does not reach the rim, 0.42 away, SAM stays. When it does, it leaves, and gets stuck at a distance of exactly
-$\rho$ from the narrow minimum: up is to the left from there, $\theta + e$ is the bottom, and at the bottom the
-gradient is 0. Starts within $\rho$ of the rim stall as well. In one dimension there are only two directions. In many, SAM finds
-wide places *in a valley*; that it jumps from one valley to a wider one is not what it is made for.
+As long as $\rho$ does not reach the rim, 0.42 away, SAM stays. When it does, it leaves, and gets stuck at a
+distance of exactly $\rho$ from the narrow minimum: up is to the left from there, $\theta + e$ is the bottom, and at
+the bottom the gradient is 0. Starts within $\rho$ of the rim stall as well. The picture of a ball that leaves the
+narrow hole for the wide one is not what SAM does. It moves along a valley.
 
 ## ASAM: which distance?
 
@@ -129,8 +130,8 @@ $$
 e = T_\theta\, u = \rho\, \frac{T_\theta^2\, g}{\lVert T_\theta\, g \rVert}
 $$
 
-Multiply a weight by $c$: its gradient is divided by $c$, $T_\theta\, g$ stays, and $e$ is multiplied by $c$ like the weight.
-$\eta$ lets weights at 0 move, and costs the invariance where weights are not much larger than it.
+Multiply a weight by $c$: its gradient is divided by $c$, $T_\theta\, g$ stays, and $e$ is multiplied by $c$ like
+the weight. $\eta$ lets weights at 0 move, and costs the invariance where weights are not much larger than it.
 
 On the valley above, ASAM with $\eta = 0$ is slower: $\rho = 0.2$ comes to a curvature of 6.4 in 10 000 steps.
 
@@ -138,18 +139,19 @@ On the valley above, ASAM with $\eta = 0$ is slower: $\rho = 0.2$ comes to a cur
 
 Flatter is better is a finding, and no theorem about all networks.
 
-- Dinh et al. (2017, arXiv 1703.04933) use the scaling above: every ReLU network has an equal one that is as sharp as you
-  like. Sharpness as a plain distance can therefore say nothing on its own.
-- Andriushchenko et al. (2023, arXiv 2302.07011) measure it without that fault, ASAM's way, on networks trained on ImageNet and
-  CIFAR-10 and on fine-tuned CLIP and BERT. It does not correlate well with the test error, rather with the learning
-  rate. Outside of the training distribution sharper minima were better in several cases.
-- Wen, Li and Ma (2023, arXiv 2307.11007) find networks of two layers where the flattest solutions do not generalize and SAM
-  still does: whatever it does, it is not only flatness.
-- Andriushchenko and Flammarion (2022, ICML) call the usual justifications incomplete. None of them says why *m-sharpness*
-  matters: $e$ computed for each small part of a batch on its own.
+- Dinh et al. (2017, arXiv 1703.04933) use the scaling above: every ReLU network has an equal one that is as sharp
+  as you like. Sharpness as a plain distance can therefore say nothing on its own.
+- Andriushchenko et al. (2023, arXiv 2302.07011) measure it without that fault, ASAM's way, on networks trained on
+  ImageNet and CIFAR-10 and on fine-tuned CLIP and BERT. It does not correlate well with the test error, rather with
+  the learning rate. Outside of the training distribution sharper minima were better in several cases.
+- Wen, Li and Ma (2023, arXiv 2307.11007) find networks of two layers where the flattest solutions do not generalize
+  and SAM still does: whatever it does, it is not only flatness.
+- Andriushchenko and Flammarion (2022, ICML) call the usual justifications incomplete. None of them says why
+  *m-sharpness* matters: $e$ computed for each small part of a batch on its own.
 
-**m-sharpness.** The paper splits a batch over accelerators, and each goes up by its own gradient. Then the gradients up there are
-averaged. With smaller parts SAM was better, and each part's $e$ is noisier. Exercise 2 does it on one device.
+**m-sharpness.** The paper splits a batch over accelerators, and each goes up by its own gradient. Then the
+gradients up there are averaged. With smaller parts SAM was better, and each part's $e$ is noisier. Exercise 2 does
+it on one device.
 
 ## Evidence
 
@@ -159,35 +161,37 @@ averaged. With smaller parts SAM was better, and each part's $e$ is noisier. Exe
 | SAM, $\rho = 0.05$ | 2.86 % |
 | ASAM, $\rho = 0.5$, 1, 2, 5, biases included, $\eta = 0$ | 2.75, 2.69, 2.55, 2.90 % |
 | the ASAM authors' code on that network, biases not scaled, $\rho = 0.5$ | 2.37 % |
+| ImageNet, the paper, as MosaicML report it: ResNet-50, 100 epochs, to ResNet-152, 400 epochs | +0.4 to +1.9 % |
 | ImageNet, ResNet-50, 90 epochs, SAM in every tenth step, $\rho = 0.5$ (MosaicML) | +0.7 %, 7 % slower |
 | ImageNet, ViT-B/16, simple augmentation (Chen et al., 2021, arXiv 2106.01548) | +5.3 % |
 
-The comparisons have as many steps on both sides, so SAM has had twice the gradients. Kaddour et al. (2022, arXiv 2202.00661) compare
-it with averages of the weights on 42 tasks of vision, language and graphs, and find that which of the two helps
-depends on the task.
+The comparisons have as many steps on both sides, so SAM has had twice the gradients. Kaddour et al. (2022, arXiv
+2202.00661) compare it with averages of the weights on 42 tasks of vision, language and graphs. They find SAM's
+solutions flatter, and nearer to sharp directions.
 
-A small run of ours: 200 points in the plane with 20 % wrong labels, three layers, SGD with momentum, batches of 50, 1500
-steps, five seeds. Test accuracy (clean labels) and the largest curvature, median:
+A small run of ours: 200 points in the plane with 20 % wrong labels, three layers, SGD with momentum, batches of 50,
+1500 steps, five seeds. Test accuracy (clean labels) and the largest curvature, median:
 
 | $\rho$ | 0 | 0.05 | 0.1 | 0.2 | 0.5 |
 |---|---:|---:|---:|---:|---:|
 | accuracy, % | 84.9 | 86.1 | 87.6 | 87.1 | 56.6 |
 | curvature | 1.86 | 1.09 | 0.89 | 0.64 | 0.25 |
 
-The standard deviation over seeds is 2.6 to 4.2 points for $\rho \le 0.2$, so the gain is no more than likely. Twice the steps without SAM bring 83.4 %. The
-flattest network, with $\rho = 0.5$, has learned next to nothing: flatness alone is easily had.
+The standard deviation over seeds is 2.6 to 4.2 points for $\rho \le 0.2$, so five seeds do not settle whether the
+gain is real. Twice the steps without SAM bring 83.4 %. The flattest network, with $\rho = 0.5$, has learned next to
+nothing: flatness alone is easily had.
 
 ## Conventions
 
-- **The norm.** pytorch_optimizer computes it in float32. In float64 that makes $3 \cdot 10^{-9}$ in 100 steps with $\rho = 0.5$, and
-  ASAM, which divides by smaller numbers, $3 \cdot 10^{-6}$. Give it a norm in float64 and the difference is $2 \cdot 10^{-16}$. davda54's
-  code differs by 0.
-- **What `step` returns.** Here the loss at the weights. `step` of davda54 and of pytorch_optimizer returns `None`, and both want
-  the first gradient to be there before the call, so their closure runs once.
-- **$\eta$** is 0.01 in the paper's class and 0 in its example and in davda54's code: 0.49 apart after 100 steps on weights near 0
-  with $\rho = 0.5$.
+- **The norm.** pytorch_optimizer computes it in float32. In float64 that makes $3 \cdot 10^{-9}$ in 100 steps with
+  $\rho = 0.5$, and $3 \cdot 10^{-6}$ for ASAM. Give it a norm in float64 and the differences are
+  $2 \cdot 10^{-16}$ and $3 \cdot 10^{-14}$. davda54's code differs by 0 and by $3 \cdot 10^{-14}$.
+- **What `step` returns.** Here the loss at the weights. `step` of davda54 and of pytorch_optimizer returns `None`,
+  and both want the first gradient to be there before the call, so their closure runs once.
+- **$\eta$** is 0.01 in the ASAM authors' class, 0 in their example and in davda54's code. With $\rho = 0.5$ the two
+  are 0.49 apart after 100 steps.
 - **Biases.** The ASAM authors' code scales by size only parameters with `weight` in their name. Here, as in davda54's
-  code, all are. That is one reason why the best $\rho$ is 0.5 there and 2 here.
+  code, all are. The best $\rho$ was 0.5 there and 2 in davda54's code.
 - **Coming back.** davda54 and this code restore a copy. The ASAM authors subtract $e$, which leaves a rounding error.
 """
 
@@ -327,16 +331,16 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
 
 # ## Choosing, and when not to
 #
-# - `rho`: 0.05. Two or four times that for CIFAR-100 or a transformer is common; the ASAM authors' examples have 0.05
-#   and 0.1 for SAM on CIFAR-10 and CIFAR-100, and 0.5 and 1 for ASAM.
+# - `rho`: 0.05. The ASAM authors' examples have 0.05 and 0.1 for SAM on CIFAR-10 and CIFAR-100, and 0.5 and 1 for
+#   ASAM.
 # - `adaptive`: with about ten times the `rho`.
 # - The optimizer inside and its rate: as without.
 # - Not in every step: MosaicML use it in each tenth with ten times $\rho$. Call `optimizer.optimizer.step()` in
 #   the others.
 #
-# A step costs two passes: 2.02 times the time of SGD for six layers of 512 units, on one thread. Before paying that, try twice the
-# steps, and an [average of the weights](ema.py), which costs no pass. Leave SAM where the training loss, and not the
-# gap to the test loss, is the problem: it makes training harder.
+# A step costs two passes: 2.02 times the time of SGD for six layers of 512 units, on one thread. Before paying
+# that, try twice the steps, and an [average of the weights](ema.py), which costs no pass. Leave SAM where the
+# training loss, and not the gap to the test loss, is the problem: it makes training harder.
 #
 # ## In half precision
 #
@@ -358,14 +362,15 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
 #
 # ## Traps
 #
-# - **BatchNorm.** The running statistics follow both passes unless you give `model=`. The second pass has the activations of
-#   other weights. On a small network with $\rho = 2$ the running variances were 4.2 % off the true ones on average,
-#   and 2.3 % with `model=`. A layer that averages over all batches (`momentum=None`) would also count each twice.
+# - **BatchNorm.** The running statistics follow both passes unless you give `model=`. The second pass has the
+#   activations of other weights. On a small network with $\rho = 2$ the running variances were 4.2 % off the true
+#   ones on average, and 2.3 % with `model=`. A layer that averages over all batches (`momentum=None`) would also
+#   count each twice.
 # - **Dropout** has another mask in the second pass, so part of the difference of the gradients is noise.
 # - **The closure must set the gradients to zero.** Otherwise the first gradient is in the second.
 # - **Clipping** in the closure acts on both passes: see [Wrappers](wrapper.py).
-# - **Several processes.** With `DistributedDataParallel` the gradient of the first pass is averaged, unless it is computed under
-#   `model.no_sync()`; then each process goes up by its own, which is what the paper does.
+# - **Several processes.** With `DistributedDataParallel` the gradient of the first pass is averaged, unless it is
+#   computed under `model.no_sync()`; then each process goes up by its own, which is what the paper does.
 # - **A part of a model** (one group, a frozen backbone): the norm is that of the parameters with a gradient.
 #
 # ## Exercises
@@ -434,8 +439,8 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
 # **3.** Why is the first term that SAM leaves out of second order in $\rho$, and not of first?
 #
 # ::: solution
-# The chain rule gives $\nabla_\theta\, L(\theta + e(\theta)) = (I + J)^\top \nabla L(\theta + e)$ with the Jacobian $J$ of $e$. What is left out
-# is $J^\top \nabla L(\theta + e) \approx J^\top g + J^\top H e$. Since $e^\top e = \rho^2$ for all $\theta$, $J^\top e = 0$, and
-# $g$ is parallel to $e$: the first part is 0. $J$ and $e$ are both of order $\rho$, so the second is of order
-# $\rho^2$.
+# The chain rule gives $\nabla_\theta\, L(\theta + e(\theta)) = (I + J)^\top \nabla L(\theta + e)$ with the Jacobian
+# $J$ of $e$. What is left out is $J^\top \nabla L(\theta + e) \approx J^\top g + J^\top H e$. Since
+# $e^\top e = \rho^2$ for all $\theta$, $J^\top e = 0$, and $g$ is parallel to $e$: the first part is 0. $J$ and $e$
+# are both of order $\rho$, so the second is of order $\rho^2$.
 # :::

@@ -45,9 +45,9 @@ Anything that is a `torch.optim.Optimizer` may be inside: one of torch's, a
 [CompositeOptimizer](../param_groups/composite.py), another wrapper. And a wrapper may be a part of a composite
 optimizer, if it needs no closure.
 
-**Checkpoints.** What a wrapper keeps for a parameter goes under the parameter's number, as in torch's `state`. It moves
-with the parameter when a checkpoint has [other groups with the same names](../named_state.py). A checkpoint from here
-loads into the bare optimizer. One of the bare optimizer loads here, and the wrapper starts anew.
+**Checkpoints.** What a wrapper keeps for a parameter goes under the parameter's number, as in torch's `state`. It
+moves with the parameter when a checkpoint has [other groups with the same names](../named_state.py). A checkpoint
+from here loads into the bare optimizer. One of the bare optimizer loads here, and the wrapper starts anew.
 
 ## What meets what
 

@@ -10,7 +10,7 @@ import timm.optim.lookahead
 import torch
 from torch.nn import Parameter
 
-from labml_nn_optim import SGD, AdamW, Lookahead
+from labml_nn_optim import SGD, AdamW, Lookahead, ScheduleFreeSGD
 from tests.labml_nn_optim.examples import SMALL_SHAPES, largest_difference, make_params, train
 
 
@@ -92,6 +92,25 @@ def test_momentum_is_kept() -> None:
     for _ in range(2):
         step(param, optimizer, -1.0)
     assert inside.state[param]["momentum_buffer"].item() == pytest.approx(-1.9)
+
+
+def test_a_schedule_free_optimizer_inside_has_its_average_torn_away() -> None:
+    """Why the two are not to be combined."""
+    param = Parameter(torch.ones(1, dtype=torch.float64))
+    inside = ScheduleFreeSGD([param], lr=0.1, momentum=0.9)
+    optimizer = Lookahead(inside, k=100)
+    for _ in range(20):
+        step(param, optimizer, param.item())
+
+    def average() -> float:
+        optimizer.eval()
+        found = param.item()
+        optimizer.train()
+        return found
+
+    fast, before = param.item(), average()
+    optimizer.synchronize()
+    assert average() - before == pytest.approx((param.item() - fast) / 0.9)
 
 
 def rest(steepness: float, k: int, steps: int = 400) -> float:

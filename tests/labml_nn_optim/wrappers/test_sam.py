@@ -418,6 +418,36 @@ def test_an_average_around_it_sees_the_weights_and_not_those_up_there() -> None:
     assert optimizer.average[param].item() == param.item()
 
 
+def test_a_schedule_moves_the_rate_and_not_rho() -> None:
+    param = Parameter(torch.tensor([1.0], dtype=DOUBLE))
+    optimizer = SAM(SGD([param], lr=0.1), rho=0.5)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5**step)
+    moved = []
+
+    def closure() -> float:
+        param.grad = param.detach().clone()
+        return 0.0
+
+    for _ in range(2):
+        before = param.item()
+        optimizer.step(closure)
+        scheduler.step()
+        moved.append((before - param.item()) / (before + 0.5))
+    assert moved == pytest.approx([0.1, 0.05])
+
+
+def test_the_copy_of_the_weights_lives_within_the_step() -> None:
+    param = Parameter(torch.ones(1))
+    optimizer = SAM(SGD([param], lr=0.1))
+
+    def closure() -> float:
+        param.grad = torch.ones(1)
+        return 0.0
+
+    optimizer.step(closure)
+    assert not optimizer.kept_weights
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
