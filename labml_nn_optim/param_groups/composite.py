@@ -238,7 +238,8 @@ class CompositeOptimizer(Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Return a checkpoint of all, as of one optimizer with all groups.
 
-        A group also says which class of optimizer stepped it, in `stepped_by`.
+        A group also says which class of optimizer stepped it, in `stepped_by`. What
+        [wrappers](../wrappers/wrapper.py) around the optimizers keep is in `parts`.
         """
         for before in self._optimizer_state_dict_pre_hooks.values():
             before(self)
