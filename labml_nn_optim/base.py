@@ -508,15 +508,23 @@ class GenericAdaptiveOptimizer(Optimizer):
             self._check_decay(group)
             if self.beta_count and "betas" in group:
                 require_fractions("betas", group["betas"], self.beta_count)
-        owned = [(self._kind_of(group), param) for group in groups for param in group["params"]]
-        for place, (kind, param) in enumerate(owned):
+        owned = [(group, param) for group in groups for param in group["params"]]
+        for place, (group, param) in enumerate(owned):
             state = states.get(param)
-            missing = [name for name in kind.state_names if state and name not in state]
-            if state and missing:
-                raise ValueError(
-                    f"state_dict must hold {missing[0]} of parameter {place}, which "
-                    f"{kind.__name__} needs, got {', '.join(state)}"
-                )
+            for name in self._needed(group, param) if state else ():
+                if state and name not in state:
+                    raise ValueError(
+                        f"state_dict must hold {name} of parameter {place} for {type(self).__name__} with "
+                        f"{self._kind_of(group).__name__}, got {', '.join(map(str, state))}"
+                    )
+
+    def _needed(self, group: Mapping[str, Any], param: Tensor) -> Sequence[str]:
+        """Return the names of the state tensors without which no step can be made."""
+        made: dict[str, Any] = {}
+        like = torch.empty(param.shape, dtype=working_dtype(param.dtype), device="meta")
+        self.init_state(made, self.defaults | dict(group), like)
+        own = made.keys() - {self.momentum_state, *self.scalar_state}
+        return [*self._kind_of(group).state_names, *sorted(own)]
 
     def _complete(self, state: dict[str, Any]) -> None:
         # Some of torch's optimizers count no steps, or store `None` for what they do not use. State that

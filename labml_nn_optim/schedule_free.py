@@ -341,19 +341,8 @@ class ScheduleFree(GenericAdaptiveOptimizer):
         super().add_param_group(param_group)
         self.param_groups[-1]["train_mode"] = self.param_groups[0]["train_mode"]
 
-    def _check_loaded(
-        self, groups: Sequence[dict[str, Any]], states: Mapping[Tensor, dict[str, Any]]
-    ) -> None:
-        super()._check_loaded(groups, states)
-        params = [param for group in groups for param in group["params"]]
-        for place, param in enumerate(params):
-            state = states.get(param)
-            missing = [name for name in ("z", *self.scalar_state) if state and name not in state]
-            if state and missing:
-                raise ValueError(
-                    f"state_dict must hold {missing[0]} of parameter {place} for "
-                    f"{type(self).__name__}, got {', '.join(state)}"
-                )
+    def _needed(self, group: Mapping[str, Any], param: Tensor) -> Sequence[str]:
+        return [*super()._needed(group, param), *self.scalar_state]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a checkpoint, and its mode: parameters that were saved with it are in that mode.

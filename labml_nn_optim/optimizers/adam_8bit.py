@@ -174,7 +174,7 @@ the map (issues 152 and 227 of the repository). Others report that 0.41.1 repair
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import torch
@@ -248,6 +248,11 @@ class Adam8bit(GenericAdaptiveOptimizer):
             else:
                 state[f"{name}_codes"] = torch.zeros_like(real, dtype=torch.uint8)
                 state[f"{name}_scales"] = real.new_zeros(count_blocks(size))
+
+    def _needed(self, group: Mapping[str, Any], param: Tensor) -> Sequence[str]:
+        # A checkpoint of Adam has neither, and goes on in float32.
+        own = super()._needed(group, param)
+        return [name for name in own if not name.endswith(("_codes", "_scales"))]
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, Any]:
         r"""Compute Adam's step size and the root of its second correction."""

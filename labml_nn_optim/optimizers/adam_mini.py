@@ -304,7 +304,7 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 #   mean square in a block: among 50 rows of 400 Gaussian gradients the longest step is $4.3\, \alpha$. An element
 #   with a rare large gradient moves up to $\sqrt n\, \alpha$ in a block of $n$.
 # - **`blocks` is read when a parameter has its first gradient.** A group that is changed later keeps its division.
-# - **A checkpoint of AdamW** lacks `block_sq`. It loads, and the first step fails.
+# - **A checkpoint of AdamW** lacks `block_sq` and is refused.
 # - **Sharded parameters** are refused: the rule needs whole tensors.
 #
 # ## Exercises

@@ -317,7 +317,7 @@ class MARS(GenericAdaptiveOptimizer):
 # - **Gradients of one scale.** Change the scale of the loss, sum over another number of batches, or forget to unscale
 #   in mixed precision, and the difference of two steps measures that.
 # - **A parameter whose `grad` is `None`** keeps its last gradient.
-# - **A checkpoint of AdamW** loads, with its `lr` and `betas`, and the next step fails with `KeyError: 'last_grad'`.
+# - **A checkpoint of AdamW** has no `last_grad` and is refused.
 #   Put a tensor of zeros there and set the group again.
 # - **It runs on whole tensors**, so neither `compile` nor `flat` is possible.
 #

@@ -227,7 +227,7 @@ class NovoGrad(GenericAdaptiveOptimizer):
 #   from a narrow network to a wide one.
 # - **`eps` is compared with the norm of a whole tensor**, not with an element. It hardly ever matters.
 # - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's has to be told,
-#   and a checkpoint of Adam loads but fails in the first step.
+#   and a checkpoint of Adam with tensors in it loads but fails in the first step.
 #
 # ## Exercises
 #

@@ -122,7 +122,8 @@ def test_a_checkpoint_without_the_start_is_refused_and_nothing_of_it_taken() -> 
     for checkpoint in (saved, theirs.state_dict()):
         optimizer = AdamW(copy_params(params), lr=0.5, weight_decay=WeightDecayToStart(0.1))
         with pytest.raises(
-            ValueError, match="must hold initial_param of parameter 0, which WeightDecayToStart"
+            ValueError,
+            match="must hold initial_param of parameter 0 for AdamW with WeightDecayToStart",
         ) as caught:
             optimizer.load_state_dict(checkpoint)
         assert "\n" not in str(caught.value)
