@@ -252,7 +252,7 @@ def orthogonalize(
         )
     # The largest singular value is at most the Frobenius norm.
     norm = torch.linalg.vector_norm(matrices, dim=(-2, -1), keepdim=True).clamp_min(eps)
-    found = matrices / norm
+    found = torch.div(matrices, norm)
     for part in _parts(found, coefficients):
         found = _take(found, part)
     return found

@@ -18,7 +18,6 @@ symbols:
   m: exp_avg
   v: exp_avg_sq
   u: update
-  L: gram
   Q: basis
   f: precondition_frequency
 verified_against:

@@ -465,7 +465,18 @@ def test_a_rule_that_needs_whole_tensors_anyway_may_be_cautious() -> None:
 
 
 # Without momentum the update has the sign of the gradient; these two are cautious as they are.
-UNCHANGED = "adadelta adafactor adagrad asgd cautious_adamw dog dowg grams rmsprop sgd".split()
+UNCHANGED = [
+    "adadelta",
+    "adafactor",
+    "adagrad",
+    "asgd",
+    "cautious_adamw",
+    "dog",
+    "dowg",
+    "grams",
+    "rmsprop",
+    "sgd",
+]
 REFUSING = ["schedule_free_adamw", "schedule_free_sgd", "soap"]
 
 
