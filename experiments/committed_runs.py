@@ -28,18 +28,27 @@ USUAL = {
 }
 """What the runs of an experiment have in common; a newer dtype of an arm stands behind it."""
 
+WITHOUT_RATE = ("prodigy", "d_adapt_adam", "dog", "dowg")
+"""Optimizers that find the size of their steps: their rate is a factor, and near 1."""
+
 SPECIAL: dict[str, dict[str, str]] = {
     "mnist": {
         "sgd": "--set momentum=0.9",
         "adam_warmup": "--set warmup=200",
         "noam": "--set warmup=200 --schedule constant",
         "adam_warmup_cosine_decay": "--set warmup=200 --schedule constant",
+        "schedule_free_adamw": "--set warmup=200 --schedule constant",
+        "schedule_free_sgd": "--set warmup=200 --schedule constant --lr 0.1,0.3,1",
+        **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
     },
     "cifar": {
         "sgd": "--set momentum=0.9 --lr 0.01,0.03,0.1,0.3,1",
         "adam_warmup": "--set warmup=100",
         "noam": "--set warmup=100 --schedule constant",
         "adam_warmup_cosine_decay": "--set warmup=100 --schedule constant",
+        "schedule_free_adamw": "--set warmup=100 --schedule constant",
+        "schedule_free_sgd": "--set warmup=100 --schedule constant --lr 0.1,0.3,1",
+        **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
     },
 }
 """Optimizers that need an argument, a schedule or other rates than all the others."""

@@ -89,14 +89,14 @@ The left side is the quadratic form of $\operatorname{vec}(g) \operatorname{vec}
 $\rho\, I \otimes g^T g$. Take rows for columns, and $\rho\, g g^T \otimes I$ is a bound as well. Sum over the steps:
 
 $$
-M \preceq \rho\, (I \otimes R), \qquad M \preceq \rho\, (L \otimes I)
+M \le \rho\, (I \otimes R), \qquad M \le \rho\, (L \otimes I)
 $$
 
-The two bounds commute. What is below both is below their geometric mean, and roots keep the order of
-matrices:
+$A \le B$ means for matrices that $B - A$ has no negative eigenvalue. The two bounds commute. What is below both is
+below their geometric mean, and roots keep the order of matrices:
 
 $$
-M \preceq \rho\, (L^{1/2} \otimes R^{1/2}), \qquad M^{1/2} \preceq \sqrt \rho\, (L^{1/4} \otimes R^{1/4})
+M \le \rho\, (L^{1/2} \otimes R^{1/2}), \qquad M^{1/2} \le \sqrt \rho\, (L^{1/4} \otimes R^{1/4})
 $$
 
 $L^{1/4} \otimes R^{1/4}$ takes the place of $M^{1/2}$. Its inverse, applied to $g$, is $L^{-1/4}\, g\, R^{-1/4}$. A
@@ -439,7 +439,7 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 # $(c\, \sigma^2)^{-p}\, (r\, \sigma^2)^{-p}\, \sigma = (r c)^{-p}\, \sigma^{1 - 4p}$: for $p = 1/4$.
 # :::
 #
-# **2.** Check the bound $M^{1/2} \preceq \sqrt \rho\, (L^{1/4} \otimes R^{1/4})$ on 40 random gradients.
+# **2.** Check the bound $M^{1/2} \le \sqrt \rho\, (L^{1/4} \otimes R^{1/4})$ on 40 random gradients.
 #
 # ::: solution
 # ```python

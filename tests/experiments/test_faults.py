@@ -40,6 +40,8 @@ def carry_out(function, output, environment, arguments):
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     os.environ.update(environment)
+    # Where the tests run in the background of a shell, Ctrl-C is ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     raise SystemExit(function(*arguments))
 
 

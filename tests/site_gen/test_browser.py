@@ -270,9 +270,8 @@ def test_the_results_are_sorted_by_a_click_and_by_the_keyboard(browser, course_s
         accuracy.get_by_role("button").focus()
         page.keyboard.press("Space")
         assert accuracy.get_attribute("aria-sort") == "descending"
-        assert [text.split()[0] for text in column(page, 4)] == sorted(
-            (text.split()[0] for text in column(page, 4)), key=float, reverse=True
-        )
+        accuracies = [text.split()[0] for text in column(page, 4) if text != "no run"]
+        assert accuracies == sorted(accuracies, key=float, reverse=True)
         page.locator("#mnist th", has_text="Optimizer").get_by_role("button").click()
         assert column(page, 1) == sorted(rows)
 

@@ -254,7 +254,7 @@ def test_the_type_is_ours_torchs_or_a_class() -> None:
 
     assert kind("radam") is kind("RAdam") is kind(RAdam) is RAdam
     assert kind("torch.optim.RAdam") is torch.optim.RAdam
-    assert kind("ASGD") is torch.optim.ASGD
+    assert kind("SparseAdam") is torch.optim.SparseAdam
     with pytest.raises(ValueError, match="got 'AdmaW'; the nearest are adamw"):
         kind("AdmaW")
     with pytest.raises(TypeError, match="type must be the name or class"):
