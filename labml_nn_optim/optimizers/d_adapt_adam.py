@@ -130,6 +130,7 @@ from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions, as_number
 from labml_nn_optim.checks import require_flag, require_number
+from labml_nn_optim.optimizers.prodigy import correction
 from labml_nn_optim.pieces import Member
 from labml_nn_optim.totals import Batch, WholeModelOptimizer, batches, dot, norm1, summed
 from labml_nn_optim.weight_decay import WeightDecay
@@ -268,13 +269,6 @@ class DAdaptAdam(WholeModelOptimizer):
         # $\theta_t = \theta_{t-1} - m_t / (\sqrt{v_t} + \varepsilon)$
         denominator = exp_avg_sq.sqrt().add_(group["eps"])
         param.addcdiv_(exp_avg, denominator, value=-group["moves"])
-
-
-def correction(group: Mapping[str, Any], step: int) -> float:
-    r"""Return $\sqrt{1 - \beta_2^t} / (1 - \beta_1^t)$."""
-    beta1, beta2 = group["betas"]
-    value: float = math.sqrt(1 - beta2**step) / (1 - beta1**step)
-    return value
 
 
 # ## Choosing, and when not to

@@ -382,8 +382,17 @@ class Muon(GenericAdaptiveOptimizer):
     def _step_matrices(
         self, momentum_buffer: Tensor, group: Mapping[str, Any], grad: Tensor, param: Tensor
     ) -> None:
-        momentum = group["momentum"]
         grad = self.weight_decay(param, grad, group)
+        update = self._orthogonal(momentum_buffer, group, grad)
+        # $\theta_t = \theta_{t-1} - \alpha\, s\, O_t$
+        scale = shape_scale(update.size(-2), update.size(-1), group["adjust_lr_fn"])
+        param.add_(update.reshape(param.shape), alpha=-group["lr"] * scale)
+
+    def _orthogonal(
+        self, momentum_buffer: Tensor, group: Mapping[str, Any], grad: Tensor
+    ) -> Tensor:
+        """Take the gradient into the momentum, and return that as orthogonal matrices."""
+        momentum = group["momentum"]
         # $B_t = \mu B_{t-1} + (1 - \mu)\, g_t$
         momentum_buffer.lerp_(grad, 1 - momentum)
         # $\tilde B_t = \mu B_t + (1 - \mu)\, g_t$
@@ -393,10 +402,7 @@ class Muon(GenericAdaptiveOptimizer):
         dtype = group["ns_dtype"]
         if dtype is None and matrices.is_cuda:
             dtype = torch.bfloat16
-        update = orthogonalize(matrices.to(dtype or matrices.dtype), group["steps"])
-        # $\theta_t = \theta_{t-1} - \alpha\, s\, O_t$
-        scale = shape_scale(matrices.size(-2), matrices.size(-1), group["adjust_lr_fn"])
-        param.add_(update.reshape(param.shape), alpha=-group["lr"] * scale)
+        return orthogonalize(matrices.to(dtype or matrices.dtype), group["steps"])
 
     def _step_vectors(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Tensor, param: Tensor

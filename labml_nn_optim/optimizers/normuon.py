@@ -123,8 +123,8 @@ from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions
 from labml_nn_optim.checks import require_number
-from labml_nn_optim.optimizers.muon import Muon, as_matrices, shape_scale
-from labml_nn_optim.orthogonal import NEWTON_SCHULZ, Coefficients, orthogonalize
+from labml_nn_optim.optimizers.muon import Muon, shape_scale
+from labml_nn_optim.orthogonal import NEWTON_SCHULZ, Coefficients
 from labml_nn_optim.stacks import norm_of_each
 from labml_nn_optim.weight_decay import WeightDecay
 
@@ -226,18 +226,10 @@ class NorMuon(Muon):
     def _step_rows(
         self, state: dict[str, Any], group: Mapping[str, Any], grad: Tensor, param: Tensor
     ) -> None:
-        momentum, momentum_buffer = group["momentum"], state["momentum_buffer"]
         second_momentum_buffer = state["second_momentum_buffer"]
         grad = self.weight_decay(param, grad, group)
         # $O_t$, as in [Muon](muon.py)
-        momentum_buffer.lerp_(grad, 1 - momentum)
-        ahead = grad.lerp(momentum_buffer, momentum) if group["nesterov"] else momentum_buffer
-        matrices = as_matrices(ahead)
-        dtype = group["ns_dtype"]
-        if dtype is None and matrices.is_cuda:
-            dtype = torch.bfloat16
-        orthogonal = orthogonalize(matrices.to(dtype or matrices.dtype), group["steps"])
-        orthogonal = orthogonal.to(param.dtype)
+        orthogonal = self._orthogonal(state["momentum_buffer"], group, grad).to(param.dtype)
         # $v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, \operatorname{mean}_j O_{ij}^2$, one for every row
         squares = orthogonal.square().mean(dim=-1, keepdim=True)
         second_momentum_buffer.lerp_(squares, 1 - group["beta2"])

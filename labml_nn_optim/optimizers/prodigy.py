@@ -175,7 +175,7 @@ from labml_nn_optim.pieces import Member
 from labml_nn_optim.totals import Batch, WholeModelOptimizer, batches, dot, norm1, summed
 from labml_nn_optim.weight_decay import WeightDecay
 
-__all__ = ["Prodigy"]
+__all__ = ["Prodigy", "correction"]
 
 
 class Prodigy(WholeModelOptimizer):
