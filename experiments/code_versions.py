@@ -36,8 +36,8 @@ LIBRARY = "labml_nn_optim"
 OPTIMIZER_FOLDER = f"{LIBRARY}/optimizers"
 # How a rule is run and what all of them share. The other modules beside these are parts of rules.
 RUNNING = (
-    "__init__ base caution checks compiled configs named_state pieces plan registry sharded stacks "
-    "weight_decay"
+    "__init__ base caution checks compiled configs named_state pieces plan registry rounding sharded "
+    "stacks weight_decay"
 )
 SCHEDULE_FOLDER = "labml_nn_optim/schedules"
 SCHEDULE_BASE = Path(SCHEDULE_FOLDER) / "base.py"

@@ -69,8 +69,14 @@ The paper used blocks of 2048. The authors' library has 256 today.
 ## Finding the nearest
 
 The codes are numbered in the order of the numbers they stand for, so rounding is a search: which two middles
-between neighbours does it lie between? `torch.bucketize` answers that in 8 comparisons. The codes are those of
-bitsandbytes, and its map agrees to $6 \cdot 10^{-8}$, the rounding of float32.
+between neighbours does it lie between? `torch.bucketize` answers that in 8 comparisons, and each waits for the
+one before it: 54 ns a number on one thread of a CPU.
+
+The upper half of a float32 already says almost everything. Its sign, power and seven bits of fraction leave a
+span so narrow that at most one middle lies in it. So a table of $2^{16}$ places has the lower of two codes, and
+one comparison decides: 5 ns, and the same code for every number. Other data types are searched.
+
+The codes are those of bitsandbytes, and its map agrees to $6 \cdot 10^{-8}$, the rounding of float32.
 """
 
 from __future__ import annotations
@@ -113,6 +119,30 @@ def _table(signed: bool, dtype: torch.dtype, device: torch.device) -> tuple[Tens
     return values.to(device, dtype), middles.to(device, dtype)
 
 
+@functools.cache
+def _by_upper_half(signed: bool, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the lower code of the float32 numbers with each upper half, and where the next code begins."""
+    _, middles = _table(signed, torch.float32, device)
+    upper = torch.arange(2**16, dtype=torch.int32, device=device) << 16
+    ends = torch.stack([upper, upper | 0xFFFF]).view(torch.float32)
+    codes = torch.bucketize(ends, middles, out_int32=True).amin(dim=0)
+    # What has the highest code is below no middle.
+    beyond = middles.new_tensor([torch.inf])
+    return codes.to(torch.uint8), torch.cat([middles, beyond]).index_select(0, codes)
+
+
+def _nearest(relative: Tensor, signed: bool) -> Tensor:
+    """Return the codes of the numbers that are nearest to those of `relative`, from -1 to 1."""
+    if relative.dtype != torch.float32:
+        _, middles = _table(signed, relative.dtype, relative.device)
+        return torch.bucketize(relative, middles, out_int32=True).to(torch.uint8)
+    lower, next_begins = _by_upper_half(signed, relative.device)
+    numbers = relative.flatten()
+    upper = (numbers.view(torch.int32) >> 16).bitwise_and_(0xFFFF)
+    codes = lower.index_select(0, upper)
+    return codes.add_(numbers > next_begins.index_select(0, upper)).view(relative.shape)
+
+
 def count_blocks(size: int, block: int = BLOCK) -> int:
     """Return how many blocks a tensor of `size` elements has; the last one may be shorter."""
     return -(-size // block)
@@ -134,12 +164,11 @@ def quantize(stack: Tensor, signed: bool, block: int = BLOCK) -> tuple[Tensor, T
     - `signed`: whether there are negative numbers
     - `block`: how many elements share a scale
     """
-    _, middles = _table(signed, stack.dtype, stack.device)
     blocks = _in_blocks(stack, block)
     scales = blocks.abs().amax(dim=-1)
     # A block of zeros has the scale 0, and is divided by something else.
     relative = blocks / scales.clamp_min(torch.finfo(stack.dtype).tiny)[..., None]
-    codes = torch.bucketize(relative, middles, out_int32=True).to(torch.uint8)
+    codes = _nearest(relative, signed)
     size = stack[0].numel()
     return codes.flatten(1)[:, :size].reshape(stack.shape), scales
 

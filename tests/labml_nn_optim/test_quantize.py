@@ -69,6 +69,21 @@ def test_the_nearest_number_is_taken_in_every_block(signed: bool, shape: tuple[i
     torch.testing.assert_close(dequantize(codes, scales, signed), expected, rtol=1e-14, atol=0)
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_the_table_for_float32_gives_the_codes_of_a_search(signed: bool) -> None:
+    values = dynamic_map(signed)
+    middles = ((values[1:] + values[:-1]) / 2).float()
+    above = middles.nextafter(torch.tensor(2.0))
+    below = middles.nextafter(torch.tensor(-2.0))
+    tiny = torch.tensor([0.0, -0.0, 1e-45, 1e-38, 1.0])
+    numbers = torch.cat([middles, above, below, values.float(), tiny, torch.rand(10_000)])
+    numbers = numbers if signed else numbers.abs()
+    # The largest of each block is 1, so nothing is divided.
+    each = torch.stack([numbers, torch.ones_like(numbers)], dim=1)
+    codes, _ = quantize(each, signed, block=2)
+    assert torch.equal(codes[:, 0].int(), torch.bucketize(numbers, middles, out_int32=True))
+
+
 def test_zeros_stay_zeros() -> None:
     for signed in (True, False):
         codes, scales = quantize(torch.zeros(2, 300), signed)
