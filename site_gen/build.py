@@ -17,6 +17,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
 from mkdocs.utils import clean_directory
 
+from site_gen import bibliography, hover_cards
 from site_gen.chapters import Chapter, load
 from site_gen.config import Settings
 from site_gen.course import Course
@@ -57,6 +58,7 @@ def generate(settings: Settings) -> Generated:
     files: dict[str, bytes] = {}
     for chapter in course.chapters.values():
         files[f"{chapter.name}.md"] = page(chapter, course, plugins).encode()
+    files |= shared_files(course)
     assets = _assets(settings, plugins)
     for path, source in _together(_docs(settings), course.assets, assets).items():
         files[path] = source.read_bytes()
@@ -168,6 +170,14 @@ def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
     own = {f"{ASSET_FOLDER}/{path.name}": path for path in sorted(ASSETS.iterdir())}
     added = [path for plugin in plugins for path in plugin.assets()]
     return own | {f"assets/plugins/{path.name}": path for path in added}
+
+
+def shared_files(course: Course) -> dict[str, bytes]:
+    """Return what pages share and is made from all of them: the cards and the BibTeX file."""
+    files = {f"{ASSET_FOLDER}/{hover_cards.FILE}": hover_cards.cards_script(course).encode()}
+    if any(chapter.lists_papers for chapter in course.chapters.values()):
+        files[bibliography.FILE] = bibliography.bibtex_file(course).encode()
+    return files
 
 
 def _together(*groups: Mapping[str, Path]) -> dict[str, Path]:

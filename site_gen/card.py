@@ -5,19 +5,24 @@ from markupsafe import Markup
 from site_gen.chapters import Chapter
 from site_gen.course import Course
 from site_gen.errors import SiteError
+from site_gen.map import map_anchor
 from site_gen.mathml import MathError, to_mathml
 from site_gen.plugins import Fact, Plugin, blaming, check_html
+
+MOST_BUILDS = 5
 
 
 def card(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Fact]:
     """Return the lines of the card."""
     front = chapter.front_matter
     facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in front.papers]
-    if front.needs:
-        links = (_chapter_link(need.value, course, chapter) for need in front.needs)
+    if needs := course.needs[chapter.name]:
+        links = (_chapter_link(name, course, chapter) for name in needs)
         facts.append(Fact("Read first", Markup(", ").join(links)))
+    if course.builds[chapter.name]:
+        facts.append(Fact("Builds on it", _builds(chapter, course)))
     if front.symbols:
-        facts.append(Fact("Symbols", _symbols(chapter)))
+        facts.append(Fact("Symbols", _symbols(chapter, course)))
     for plugin in plugins:
         with blaming(plugin, chapter):
             facts += plugin.facts(chapter)
@@ -35,7 +40,7 @@ def card(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[
 
 
 def _paper(title: str, year: int, link: str) -> Markup:
-    return Markup('<a href="{}">{}</a> ({})').format(link, title, year)
+    return Markup('<a class="lit-cite" href="{}">{}</a> ({})').format(link, title, year)
 
 
 def _chapter_link(name: str, course: Course, chapter: Chapter) -> Markup:
@@ -43,7 +48,23 @@ def _chapter_link(name: str, course: Course, chapter: Chapter) -> Markup:
     return Markup('<a href="{}">{}</a>').format(course.address(other, "", chapter), other.title)
 
 
-def _symbols(chapter: Chapter) -> Markup:
+def _builds(chapter: Chapter, course: Course) -> Markup:
+    """Return links to the chapters that build on one; the map shows those that are too many."""
+    names = course.builds[chapter.name]
+    shown = names if len(names) <= MOST_BUILDS + 1 else names[:MOST_BUILDS]
+    links = Markup(", ").join(_chapter_link(name, course, chapter) for name in shown)
+    more = len(names) - len(shown)
+    if not more:
+        return links
+    part = course.part(chapter)
+    page = next((other for other in course.chapters.values() if other.shows_map), None)
+    if page is None:
+        return Markup("{} and {} more").format(links, more)
+    address = course.address(page, map_anchor(part) if part else "", chapter)
+    return Markup('{} and <a href="{}">{} more</a>').format(links, address, more)
+
+
+def _symbols(chapter: Chapter, course: Course) -> Markup:
     items = []
     for symbol in chapter.front_matter.symbols:
         try:
@@ -51,6 +72,10 @@ def _symbols(chapter: Chapter) -> Markup:
         except MathError as error:
             message = f"symbol {symbol.tex!r} does not parse: {error}"
             raise SiteError(chapter.path, symbol.line, message) from None
+        found = course.lexicon.symbol(symbol.tex, chapter)
+        if found:
+            address = course.address(found.page, found.entry.anchor, chapter)
+            formula = Markup('<a class="lit-term" href="{}">{}</a>').format(address, formula)
         items.append(Markup("<span>{} <code>{}</code></span>").format(formula, symbol.identifier))
     return Markup(" ").join(items)
 

@@ -16,6 +16,8 @@ from site_gen.sections import Line, Prose, Section, Source, parse, read
 
 ANCHOR_WORDS = 6
 CONTENTS = "container_contents_open"
+MAP = "container_map_open"
+PAPERS = "container_papers_open"
 HEADING = re.compile(r"#{1,6} ")
 LINE_ANCHOR = re.compile(r"line-\d+")
 RESERVED_ANCHORS = ("chapter-title", "references")
@@ -53,8 +55,21 @@ class Chapter:
     @property
     def lists_contents(self) -> bool:
         """Whether the table of contents stands on this page."""
+        return self._has(CONTENTS)
+
+    @property
+    def shows_map(self) -> bool:
+        """Whether the map of the chapters stands on this page."""
+        return self._has(MAP)
+
+    @property
+    def lists_papers(self) -> bool:
+        """Whether the papers of all chapters stand on this page."""
+        return self._has(PAPERS)
+
+    def _has(self, container: str) -> bool:
         pieces = (piece for block in self.blocks for piece in block.prose)
-        return any(token.type == CONTENTS for piece in pieces for token in piece.tokens)
+        return any(token.type == container for piece in pieces for token in piece.tokens)
 
 
 @lru_cache(maxsize=1024)
@@ -184,6 +199,8 @@ def _name_sections(
 def _take_headings(taken: dict[str, int], piece: ParsedProse, path: Path) -> None:
     for heading in piece.headings:
         _take(taken, heading.anchor, heading.line, path)
+    for entry in piece.entries:
+        _take(taken, entry.anchor, entry.line, path)
 
 
 def _take(taken: dict[str, int], anchor: str, line: int, path: Path) -> None:

@@ -8,10 +8,14 @@ from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+from site_gen.bibtex import keys
 from site_gen.chapters import Chapter
 from site_gen.config import Settings
 from site_gen.errors import SiteError, shown
+from site_gen.graph import direct, find_cycle, reverse
+from site_gen.lexicon import Lexicon
 
 LANDING = "index"
 
@@ -59,11 +63,21 @@ class Course:
             return fragment
         return self.relative(self._page(target.name), seen_from) + fragment
 
+    def path(self, target: Chapter) -> str:
+        """Return the path of a page from the root of the site."""
+        return self._page(target.name)
+
     def relative(self, path: str, seen_from: Chapter) -> str:
         """Return the address of `path`, relative to the root of the site, as seen from a page."""
         folder = posixpath.dirname(self._page(seen_from.name) + "x")
         relative = posixpath.relpath(path or ".", folder or ".")
         return f"{relative}/" if not path or path.endswith("/") else relative
+
+    def find(self, path: str, seen_from: Chapter) -> Chapter | None:
+        """Find a page by its source file, seen from another, or by its name or root path."""
+        file = (seen_from.path.parent / unquote(path)).resolve()
+        name = unquote(path).strip("/").removesuffix(".py").removesuffix(".md")
+        return self.by_path.get(file) or self.chapters.get(name)
 
     def definition(self, name: str) -> tuple[Chapter, str] | None:
         """Return the page and anchor of what `name` names, if it names one thing only."""
@@ -110,13 +124,56 @@ class Course:
         place = chapter.front_matter.place
         return next((part for part in self.parts if place and part.number == place[0]), None)
 
+    def label(self, chapter: Chapter) -> str:
+        """Return the title of a chapter, with its number where it has one."""
+        place = self.place(chapter)
+        return f"{place} {chapter.title}" if place else chapter.title
+
+    @cached_property
+    def reading_order(self) -> tuple[Chapter, ...]:
+        """The numbered chapters, from the first to the last."""
+        return tuple(
+            chapter for part in self.parts if part.number is not None for chapter in part.chapters
+        )
+
+    def neighbours(self, chapter: Chapter) -> tuple[Chapter | None, Chapter | None]:
+        """Return the chapters before and after a numbered one; none for the others."""
+        order = self.reading_order
+        if not chapter.front_matter.place:
+            return None, None
+        index = order.index(chapter)
+        return order[index - 1] if index else None, next(iter(order[index + 1 :]), None)
+
+    @cached_property
+    def needs(self) -> dict[str, tuple[str, ...]]:
+        """The names of the chapters to read first, without those that these need themselves."""
+        return direct(self._all_needs)
+
+    @cached_property
+    def builds(self) -> dict[str, tuple[str, ...]]:
+        """The names of the chapters that build on a chapter directly, in reading order."""
+        placed = [chapter.name for chapter in self.reading_order]
+        ordered = dict.fromkeys([*placed, *self.needs])
+        return reverse({name: self.needs[name] for name in ordered})
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The terms, symbols and papers that the course explains."""
+        return Lexicon(self.chapters.values(), self.find)
+
+    @cached_property
+    def paper_keys(self) -> dict[str, str]:
+        """The BibTeX keys of all papers, by their addresses."""
+        chapters = self.chapters.values()
+        return keys(paper for chapter in chapters for paper in chapter.front_matter.papers)
+
     def navigation(self) -> list[Any]:
         """Return the value of MkDocs' `nav`. Its templates take titles for HTML."""
         items: list[Any] = []
         if LANDING in self.chapters:
             items.append({escape(self.chapters[LANDING].title): f"{LANDING}.md"})
         for part in self.parts:
-            pages = [{escape(chapter.title): f"{chapter.name}.md"} for chapter in part.chapters]
+            pages = [{escape(self.label(item)): f"{item.name}.md"} for item in part.chapters]
             items += pages if part.number is None else [{escape(part.label): pages}]
         return items
 
@@ -155,12 +212,23 @@ class Course:
             message = f"chapter {number}.{position} is already {shown(other.path)}"
             raise SiteError(chapter.path, line, message)
 
+    @property
+    def _all_needs(self) -> dict[str, list[str]]:
+        return {
+            name: [need.value for need in chapter.front_matter.needs]
+            for name, chapter in self.chapters.items()
+        }
+
     def _check_needs(self) -> None:
         for chapter in self.chapters.values():
             for need in chapter.front_matter.needs:
                 if need.value not in self.chapters:
                     message = f"'needs' names {need.value!r}, which is no chapter"
                     raise SiteError(chapter.path, need.line, message)
+        if cycle := find_cycle(self._all_needs):
+            chapter = self.chapters[cycle[0]]
+            message = f"'needs' goes round in a circle: {', '.join(reversed(cycle))}"
+            raise SiteError(chapter.path, chapter.front_matter.line("needs"), message)
 
     @cached_property
     def _definitions(self) -> dict[str, tuple[Chapter, str]]:

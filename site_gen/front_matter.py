@@ -38,6 +38,11 @@ class Paper:
         return f"https://doi.org/{self.doi}" if self.doi else str(self.url)
 
     @property
+    def by(self) -> str:
+        """The authors as a reader would quote them; `others` stands for those not named."""
+        return ", ".join(self.authors).replace(", others", " et al.")
+
+    @property
     def where(self) -> str:
         """The short name of that address, as a reader would quote it."""
         if self.arxiv:

@@ -1,27 +1,39 @@
 """What prose points at: other pages, their anchors, pictures, definitions."""
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
+from site_gen.bibliography import paper_list
 from site_gen.chapters import Chapter
 from site_gen.contents import contents
 from site_gen.course import Course
 from site_gen.errors import SiteError, shown
+from site_gen.lexicon import Explained, Marks
+from site_gen.map import chapter_map
+
+LISTINGS = {"contents": contents, "map": chapter_map, "papers": paper_list}
 
 
 class PageReferences:
-    """What the prose of one block points at, seen from its page (see `prose.References`)."""
+    """What the prose of one block points at, seen from its page (see `prose.References`).
 
-    def __init__(self, course: Course, chapter: Chapter, scope: str = "") -> None:
+    `marks` are the links to explanations on that page; without them none are made.
+    """
+
+    def __init__(
+        self, course: Course, chapter: Chapter, scope: str = "", marks: Marks | None = None
+    ) -> None:
         self.course = course
         self.chapter = chapter
         self.scope = scope
+        self.marks = marks
 
     def link(self, target: str, line: int) -> str:
         """Return the address for `target`: an address of another site, a page, or an anchor."""
         if "://" in target or target.startswith("mailto:"):
             return target
         path, _, anchor = target.partition("#")
-        page = self._page(path) if path else self.chapter
+        page = self.course.find(path, self.chapter) if path else self.chapter
         if page is None:
             asset = self._asset(path)
             if asset and not anchor:
@@ -50,14 +62,31 @@ class PageReferences:
         return self.course.address(*place, self.chapter)
 
     def listing(self, name: str, line: int) -> str:
-        """Return the table of contents."""
-        return contents(self.course, self.chapter, self)
+        """Return a list of chapters or papers."""
+        return LISTINGS[name](self.course, self.chapter, self)
 
-    def _page(self, path: str) -> Chapter | None:
-        """Find a page by its source file, seen from this one, or by its name or root path."""
-        file = (self.chapter.path.parent / unquote(path)).resolve()
-        name = unquote(path).strip("/").removesuffix(".py").removesuffix(".md")
-        return self.course.by_path.get(file) or self.course.chapters.get(name)
+    def terms(self, text: str) -> Iterable[tuple[str, str | None]]:
+        """Return `text` in pieces, each with the address of what explains it."""
+        if self.marks is None:
+            return [(text, None)]
+        return [(piece, self._explanation(found)) for piece, found in self.marks.terms(text)]
+
+    def symbol(self, tex: str) -> str | None:
+        """Return the address of what explains a formula that is one symbol."""
+        return self._explanation(self.marks.symbol(tex)) if self.marks else None
+
+    def has_card(self, target: str) -> bool:
+        """Whether a link leads to a paper, or to an entry of a glossary or table of notation."""
+        path, _, anchor = target.partition("#")
+        if "://" in target or not anchor:
+            return target in self.course.lexicon.papers
+        page = self.course.find(path, self.chapter) if path else self.chapter
+        return page is not None and self.course.lexicon.at(page, anchor)
+
+    def _explanation(self, found: Explained | None) -> str | None:
+        if found is None:
+            return None
+        return self.course.address(found.page, found.entry.anchor, self.chapter)
 
     def _asset(self, path: str) -> str | None:
         file = self.chapter.path.parent / unquote(path)

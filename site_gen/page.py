@@ -19,9 +19,13 @@ from site_gen.card import card
 from site_gen.chapters import Block, Chapter
 from site_gen.course import LANDING, Course
 from site_gen.errors import SiteError
+from site_gen.front_matter import Paper
 from site_gen.highlight import python_lines
+from site_gen.lexicon import Marks
 from site_gen.links import PageReferences
+from site_gen.pager import ending
 from site_gen.plugins import Figure, Plugin, blaming, check_html
+from site_gen.reading_time import reading_minutes
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENCODED = {"\n": "&#10;", "\t": "&#9;", "\x0c": "\u240c"}
@@ -60,9 +64,11 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
         place=course.place(chapter),
         summary=Markup(_inline(front.summary, chapter, references)) if front.summary else None,
         facts=card(chapter, course, plugins),
+        minutes=reading_minutes(chapter),
+        ending=ending(chapter, course),
         blocks=_blocks(chapter, course),
         figures=_figures(chapter, course, plugins),
-        papers=[(paper, bibtex(paper)) for paper in front.papers],
+        papers=[] if chapter.lists_papers else _papers(chapter, course),
     )
     # The templates of MkDocs take these for HTML.
     head = {"title": escape(chapter.title), "hide": ["navigation", "toc"]}
@@ -103,6 +109,11 @@ def _part_address(chapter: Chapter, course: Course) -> str | None:
     return course.address(landing, part.anchor, chapter)
 
 
+def _papers(chapter: Chapter, course: Course) -> list[tuple[Paper, str]]:
+    keys = course.paper_keys
+    return [(paper, bibtex(paper, keys[paper.link])) for paper in chapter.front_matter.papers]
+
+
 def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
     line = chapter.front_matter.line("summary")
     return prose.inline(text, chapter.path, line, references)
@@ -110,11 +121,14 @@ def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
 
 def _blocks(chapter: Chapter, course: Course) -> list[ShownBlock]:
     lines = python_lines(chapter.source.text) if chapter.source else ()
-    return [_block(block, chapter, course, lines) for block in chapter.blocks]
+    marks = Marks(course.lexicon, chapter)
+    return [_block(block, chapter, course, lines, marks) for block in chapter.blocks]
 
 
-def _block(block: Block, chapter: Chapter, course: Course, lines: tuple[str, ...]) -> ShownBlock:
-    references = PageReferences(course, chapter, block.scope)
+def _block(
+    block: Block, chapter: Chapter, course: Course, lines: tuple[str, ...], marks: Marks
+) -> ShownBlock:
+    references = PageReferences(course, chapter, block.scope, marks)
     html = "\n".join(piece.render(references) for piece in block.prose)
     code = tuple(ShownLine(line.number, Markup(lines[line.number - 1])) for line in block.code)
     name = block.scope if block.is_definition else ""

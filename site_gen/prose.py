@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from mdit_py_plugins.container import container_plugin
+from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from site_gen.entries import Entry, name_entries
 from site_gen.errors import SiteError
 from site_gen.highlight import snippet
 from site_gen.mathml import MathError, to_mathml
@@ -27,6 +30,9 @@ from site_gen.sections import Line
 
 MATH = {"math_inline", "math_inline_double", "math_block"}
 LINE_BREAKS = {"softbreak", "hardbreak"}
+LISTINGS = ("contents", "map", "papers")
+WRAPPERS = ("glossary", "notation", "columns", "column", "choices")
+TEXT_OPENS = {"paragraph_open", "td_open", "dd_open"}
 
 
 class References(Protocol):
@@ -43,6 +49,15 @@ class References(Protocol):
 
     def listing(self, name: str, line: int) -> str:
         """Return the HTML of a generated list, for the container of that name."""
+
+    def terms(self, text: str) -> Iterable[tuple[str, str | None]]:
+        """Return `text` in pieces, each with the address of what explains it, if it is a term."""
+
+    def symbol(self, tex: str) -> str | None:
+        """Return the address of what explains a formula that is one symbol."""
+
+    def has_card(self, target: str) -> bool:
+        """Whether what a link names, as it is written, is a paper, a term or a symbol."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class ParsedProse:
     tokens: tuple[Token, ...]
     headings: tuple[Heading, ...]
     path: Path
+    entries: tuple[Entry, ...] = ()
 
     def render(self, references: References) -> str:
         """Return the HTML."""
@@ -81,13 +97,24 @@ def parse(lines: Sequence[Line], path: Path, scope: str = "") -> ParsedProse:
     _number_tokens(tokens, numbers)
     for token in _all_tokens(tokens):
         _refuse(token, path)
-    return ParsedProse(tuple(tokens), tuple(_name_headings(tokens, scope)), path)
+    _prepare_text(tokens)
+    headings = tuple(_name_headings(tokens, scope))
+    return ParsedProse(tuple(tokens), headings, path, tuple(name_entries(tokens)))
 
 
 def inline(text: str, path: Path, line: int, references: References) -> str:
     """Return the HTML of one sentence of Markdown, without a paragraph around it."""
     html = parse([Line(line, text)], path).render(references).strip()
     return html.removeprefix("<p>").removesuffix("</p>")
+
+
+def link_targets(piece: ParsedProse) -> Iterator[str]:
+    """Return what the links of a piece of prose name, as they are written."""
+    return (
+        str(token.attrGet("href"))
+        for token in _all_tokens(piece.tokens)
+        if token.type == "link_open"
+    )
 
 
 def plain(text: str) -> str:
@@ -108,8 +135,13 @@ def _parser() -> MarkdownIt:
     parser.disable("text_join")
     parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, double_inline=True)
     parser.use(container_plugin, "solution", render=_solution)
-    parser.use(container_plugin, "contents", render=_contents)
+    for name in LISTINGS:
+        parser.use(container_plugin, name, render=_listing)
+    for name in WRAPPERS:
+        parser.use(container_plugin, name, render=_wrapper)
+    parser.use(deflist_plugin)
     rules = {
+        "text": _text,
         "text_special": _text_special,
         "math_inline": _math,
         "math_inline_double": _math,
@@ -168,6 +200,25 @@ def _refuse(token: Token, path: Path) -> None:
         raise SiteError(path, token.meta["line"], f"unknown or unopened container {name!r}")
 
 
+def _prepare_text(tokens: Sequence[Token]) -> None:
+    """Join text over the ends of lines, and mark what may become a link to an explanation."""
+    for before, token in itertools.pairwise(tokens):
+        if token.type != "inline" or before.type not in TEXT_OPENS:
+            continue
+        joined: list[Token] = []
+        depth = 0
+        for child in token.children or ():
+            depth += child.nesting if child.type in ("link_open", "link_close") else 0
+            if child.type == "softbreak":
+                child = Token("text", "", 0, content="\n", meta=child.meta)
+            if child.type == "text" and joined and joined[-1].type == "text":
+                joined[-1].content += child.content
+            else:
+                child.meta["explain"] = depth == 0
+                joined.append(child)
+        token.children = joined
+
+
 def _name_headings(tokens: Sequence[Token], scope: str) -> Iterator[Heading]:
     """Give every heading its anchor, and a level below the page's title."""
     for token, content in itertools.pairwise(tokens):
@@ -188,6 +239,18 @@ def _heading_close(tokens: Sequence[Token], index: int, _: Any) -> str:
     return f"{link}</{opening.tag}>\n"
 
 
+def _text(tokens: Sequence[Token], index: int, environment: Any) -> str:
+    token = tokens[index]
+    if not token.meta.get("explain"):
+        return escapeHtml(token.content)
+    pieces = environment["references"].terms(token.content)
+    return "".join(_explained(escapeHtml(text), address) for text, address in pieces)
+
+
+def _explained(html: str, address: str | None) -> str:
+    return f'<a class="lit-term" href="{escape(address)}">{html}</a>' if address else html
+
+
 def _text_special(tokens: Sequence[Token], index: int, _: Any) -> str:
     return escape(tokens[index].content)
 
@@ -202,7 +265,9 @@ def _math(tokens: Sequence[Token], index: int, environment: Any) -> str:
         line = token.meta["line"] + error.line + token.content[:skipped].count("\n")
         raise SiteError(environment["path"], line, f"formula does not parse: {error}") from None
     if not display:
-        return markup
+        explain = token.meta.get("explain")
+        address = environment["references"].symbol(token.content) if explain else None
+        return _explained(markup, address)
     return f'<span class="lit-formula" data-search-exclude="formula">{markup}</span>'
 
 
@@ -226,9 +291,11 @@ def _inline_code(tokens: Sequence[Token], index: int, environment: Any) -> str:
 
 def _link_open(tokens: Sequence[Token], index: int, environment: Any) -> str:
     token = tokens[index]
-    address = environment["references"].link(str(token.attrGet("href")), token.meta["line"])
+    target = str(token.attrGet("href"))
+    address = environment["references"].link(target, token.meta["line"])
     title = token.attrGet("title")
     rest = f' title="{escape(str(title))}"' if title else ""
+    rest += ' class="lit-cite"' if environment["references"].has_card(target) else ""
     return f'<a href="{escape(address)}"{rest}>'
 
 
@@ -248,11 +315,22 @@ def _solution(
     return f'<details class="lit-solution"><summary>{escape(title)}</summary>\n'
 
 
-def _contents(
+def _listing(
     _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, environment: Any
 ) -> str:
     token = tokens[index]
     if token.nesting < 0:
         return ""
-    html: str = environment["references"].listing("contents", token.meta["line"])
+    name = token.type.removeprefix("container_").removesuffix("_open")
+    html: str = environment["references"].listing(name, token.meta["line"])
     return html
+
+
+def _wrapper(
+    _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, ___: Any
+) -> str:
+    token = tokens[index]
+    if token.nesting < 0:
+        return "</div>\n"
+    name = token.type.removeprefix("container_").removesuffix("_open")
+    return f'<div class="lit-{name}">\n'

@@ -164,8 +164,8 @@ def test_navigation_follows_the_places_of_the_chapters(course):
     course.write("docs/notation.md", "---\ntitle: Notation\n---\n\nText.\n")
     assert course.generate().navigation == [
         {"A course": "index.md"},
-        {"1 · Descent": [{"First": "first.md"}, {"Gradient descent": "descent.md"}]},
-        {"2 · Momentum": [{"Momentum": "momentum.md"}]},
+        {"1 · Descent": [{"1.0 First": "first.md"}, {"1.1 Gradient descent": "descent.md"}]},
+        {"2 · Momentum": [{"2.1 Momentum": "momentum.md"}]},
         {"Notation": "notation.md"},
     ]
 
@@ -173,9 +173,12 @@ def test_navigation_follows_the_places_of_the_chapters(course):
 def test_the_contents_list_every_chapter_with_its_sentence(course):
     course.generate()
     page = course.page("index")
-    assert '<h2 id="contents-part-1">1 · Descent</h2>' in page
+    assert '<h2 id="contents-part-1">1 · Descent <span class="lit-count"></span></h2>' in page
     assert '<span class="lit-number">1.1</span>' in page
-    assert '<a href="descent/">Gradient descent</a><p>One step against the gradient, <math' in page
+    assert (
+        '<a href="descent/" data-chapter="">Gradient descent</a>'
+        ' <span class="lit-minutes">1 min</span><p>One step against the gradient, <math'
+    ) in page
     assert '<a href="../#contents-part-2">Part 2 · Momentum</a>' in course.page("momentum")
 
 

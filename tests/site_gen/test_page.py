@@ -240,7 +240,9 @@ def test_the_card_shows_what_the_front_matter_says(course):
     card = html[html.index('<dl class="lit-card"') : html.index("</dl>")]
     facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", card))
     assert list(facts) == ["Paper", "Read first", "Symbols", "Verified against", "Source"]
-    assert facts["Paper"].startswith('<a href="https://doi.org/10.1016/0041-5553(64)90137-5">')
+    assert facts["Paper"].startswith(
+        '<a class="lit-cite" href="https://doi.org/10.1016/0041-5553(64)90137-5">'
+    )
     assert facts["Read first"] == '<a href="../descent/">Gradient descent</a>'
     assert "<mi>β</mi></math> <code>beta</code>" in facts["Symbols"]
     assert facts["Verified against"] == "<code>torch.optim.SGD</code>, largest difference 4e-16"
@@ -267,7 +269,7 @@ def test_references_come_with_bibtex(course):
     course.generate()
     html = course.page("momentum")
     assert '<h2 id="references">References</h2>' in html
-    assert "@inproceedings{polyak1964some," in html
+    assert "@article{polyak1964some," in html
 
 
 def test_the_description_of_a_page_is_its_summary_in_plain_text(course):

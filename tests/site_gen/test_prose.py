@@ -56,6 +56,15 @@ class Anything:
     def listing(self, name, line):
         return f"<p>{name}</p>"
 
+    def terms(self, text):
+        return [(text, None)]
+
+    def symbol(self, tex):
+        return None
+
+    def has_card(self, target):
+        return False
+
 
 def numbered(text: str, first: int = 1) -> list[Line]:
     return [Line(number, line) for number, line in enumerate(text.split("\n"), first)]
