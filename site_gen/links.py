@@ -10,6 +10,8 @@ from site_gen.course import Course
 from site_gen.errors import SiteError, shown
 from site_gen.lexicon import Explained, Marks
 from site_gen.map import chapter_map
+from site_gen.pictures import picture_size
+from site_gen.prose import Picture
 
 LISTINGS = {"contents": contents, "map": chapter_map, "papers": paper_list}
 
@@ -44,15 +46,17 @@ class PageReferences:
             raise SiteError(self.chapter.path, line, message)
         return self.course.address(page, anchor, self.chapter)
 
-    def image(self, target: str, line: int) -> str:
-        """Return the address of a picture that lies beside the source."""
+    def image(self, target: str, line: int) -> Picture:
+        """Return the address of a picture that lies beside the source, and its size."""
         if "://" in target or target.startswith("//"):
             message = f"picture {target!r}: pictures must lie beside the source"
             raise SiteError(self.chapter.path, line, message)
-        asset = self._asset(target)
+        path, mark, fragment = target.partition("#")
+        asset = self._asset(path)
         if asset is None:
             raise SiteError(self.chapter.path, line, f"there is no picture {target!r}")
-        return self.course.relative(asset, self.chapter)
+        address = self.course.relative(asset, self.chapter) + mark + fragment
+        return Picture(address, picture_size(self.course.assets[asset]))
 
     def definition(self, name: str) -> str | None:
         """Return the address of the definition of `name`, unless the block is that definition."""
@@ -63,7 +67,7 @@ class PageReferences:
 
     def listing(self, name: str, line: int) -> str:
         """Return a list of chapters or papers."""
-        return LISTINGS[name](self.course, self.chapter, self)
+        return LISTINGS[name](self.course, self.chapter, PageReferences(self.course, self.chapter))
 
     def terms(self, text: str) -> Iterable[tuple[str, str | None]]:
         """Return `text` in pieces, each with the address of what explains it."""

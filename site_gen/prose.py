@@ -61,6 +61,14 @@ class References(Protocol):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The address of a picture, and its width and height where they are known."""
+
+    address: str
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Heading:
     """A heading within prose. `anchor` is what links name."""
 
@@ -301,8 +309,10 @@ def _link_open(tokens: Sequence[Token], index: int, environment: Any) -> str:
 
 def _image(tokens: Sequence[Token], index: int, environment: Any) -> str:
     token = tokens[index]
-    address = environment["references"].image(str(token.attrGet("src")), token.meta["line"])
-    return f'<img src="{escape(address)}" alt="{escape(token.content)}" loading="lazy">'
+    picture = environment["references"].image(str(token.attrGet("src")), token.meta["line"])
+    size = ' width="{}" height="{}"'.format(*picture.size) if picture.size else ""
+    address, text = escape(picture.address), escape(token.content)
+    return f'<img src="{address}" alt="{text}"{size} loading="lazy">'
 
 
 def _solution(

@@ -48,7 +48,7 @@ class Anything:
 
     def image(self, target, line):
         self.asked.append(("image", target, line))
-        return target
+        return prose.Picture(target)
 
     def definition(self, name):
         return "#f" if name == "f" else None
