@@ -135,6 +135,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.checks import require_count, require_flag, require_number
+from labml_nn_optim.sharded import locals_of
 from labml_nn_optim.wrappers.wrapper import Wrapper
 
 __all__ = ["EMA"]
@@ -191,8 +192,10 @@ class EMA(Wrapper):
         known = [param for param in self.params() if param in self.average]
         # $\bar\theta_t = \beta\, \bar\theta_{t-1} + (1 - \beta)\, \theta_t$, and $\bar\theta_1 = \theta_1$
         if known:
-            averages = [self.average[param] for param in known]
-            weights = [param.to(each.dtype) for param, each in zip(known, averages, strict=True)]
+            # Element by element, so each process averages its part of a sharded parameter.
+            averages = locals_of([self.average[param] for param in known])
+            pairs = zip(locals_of(known), averages, strict=True)
+            weights = [param.to(each.dtype) for param, each in pairs]
             torch._foreach_lerp_(averages, weights, 1 - decay)
         for param in self.params():
             if param not in self.average:

@@ -197,8 +197,9 @@ nothing: flatness alone is easily had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -206,6 +207,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.checks import require_flag, require_number
+from labml_nn_optim.sharded import is_distributed
 from labml_nn_optim.wrappers.wrapper import Wrapper, write
 
 __all__ = ["SAM", "frozen_statistics"]
@@ -291,7 +293,7 @@ class SAM(Wrapper):
         if sizes is not None:
             grads = [grad.mul(size) for grad, size in zip(grads, sizes, strict=True)]
         # $e = \rho\, T_\theta^2\, g / \lVert T_\theta\, g \rVert$
-        scale = self.rho / (nn.utils.get_total_norm(grads) + 1e-12)
+        scale = self.rho / (total_norm(grads) + 1e-12)
         self.kept_weights = {param: param.detach().clone() for param in params}
         for place, param in enumerate(params):
             direction = grads[place] if sizes is None else grads[place].mul(sizes[place])
@@ -311,6 +313,16 @@ class SAM(Wrapper):
         """Bring the weights back without a step, exactly; nothing happens if they are not up."""
         write(self.kept_weights)
         self.kept_weights = {}
+
+
+def total_norm(tensors: Iterable[Tensor]) -> Tensor:
+    """Return the norm over all elements, also those that other processes hold."""
+    alike: dict[Any, list[Tensor]] = {}
+    for tensor in tensors:
+        alike.setdefault(tensor.device_mesh if is_distributed(tensor) else None, []).append(tensor)
+    norms = [nn.utils.get_total_norm(each) for each in alike.values()]
+    whole = [norm.full_tensor() if is_distributed(norm) else norm for norm in norms]
+    return nn.utils.get_total_norm(whole)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ symbols:
 Some methods are no update rule. They do something around the step of another optimizer:
 
 - [SAM](sam.py) takes the gradient at another place,
-- [Lookahead](lookahead.py) calls the weights back every few steps,
+- [Lookahead](lookahead.py) calls the weights $\theta$ back every few steps,
 - [EMA](ema.py) keeps an average of them.
 
 Each is a few lines. What is hard is to stay an optimizer for everything else that holds one. Train ten or
@@ -81,6 +81,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.named_state import is_regrouped, layers_of, match_by_name, params_of
+from labml_nn_optim.sharded import place_like
 
 __all__ = ["Wrapper"]
 
@@ -265,7 +266,7 @@ class Wrapper(Optimizer):
             value = own[name]
             if isinstance(value, dict):
                 value = {
-                    params[key]: tensor.to(params[key].device, copy=True)
+                    params[key]: place_like(tensor.to(params[key].device, copy=True), params[key])
                     for key, tensor in value.items()
                 }
             setattr(self, name, value)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
-import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +41,7 @@ from labml_nn_optim.param_groups import CompositeOptimizer, describe, param_grou
 from labml_nn_optim.schedulers import Scheduler
 from labml_nn_optim.schedules import LinearDecreasingSchedule
 from tests.labml_nn_optim.examples import NAMES, largest_difference, make, noisy_gradient
+from tests.labml_nn_optim.two_processes import report
 
 # Over two processes: even, uneven, one row and so nothing in the second process, large.
 SHAPES: list[tuple[int, ...]] = [(4, 6), (5,), (1,), (3, 2, 2), (400, 170)]
@@ -384,20 +382,5 @@ def everything(folder: Path) -> dict[str, Any]:
     return found
 
 
-def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder / 'meeting'}",
-        rank=rank,
-        world_size=2,
-        timeout=timedelta(seconds=60),
-    )
-    found = everything(folder)
-    if rank == 0:
-        (folder / "found.json").write_text(json.dumps(found))
-    dist.destroy_process_group()
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    report(everything)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +10,19 @@ import pytest
 from labml_nn_optim import optimizer_names
 from tests.labml_nn_optim import sharded_processes
 from tests.labml_nn_optim.sharded_processes import DECAYS, ELEMENTWISE, SAVED, WHOLE, Model
-
-ROOT = Path(__file__).parents[2]
-LONE = "ignore:torch.distributed is disabled"
-# The measured difference is 0, to the last bit. It need not be on every machine: a vector instruction may
-# round otherwise than the loop over what is left at the end of a piece.
-ROUNDING = 1e-14
-WAIT = 240
-
-
-def start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+from tests.labml_nn_optim.two_processes import LONE, ROUNDING, found_by_two
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the two processes have left what they found; they are started once for all tests."""
-    folder = tmp_path_factory.mktemp("sharded")
-    command = [sys.executable, "-W", "error", "-W", LONE, "-m", sharded_processes.__name__]
-    logs = [folder / f"process_{rank}.log" for rank in range(2)]
-    processes = [start([*command, str(rank), str(folder)], log) for rank, log in enumerate(logs)]
-    try:
-        ends = [process.wait(timeout=WAIT) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    assert ends == [0, 0], "\n".join(log.read_text()[-3000:] for log in logs)
-    return folder
+    """Where the two processes leave what they save."""
+    return tmp_path_factory.mktemp("sharded")
 
 
 @pytest.fixture(scope="module")
 def found(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "found.json").read_text())
-    return content
+    """What the two processes have found; they are started once for all tests."""
+    return found_by_two(sharded_processes, folder)
 
 
 def test_every_optimizer_is_either_run_on_shards_or_refuses_them() -> None:
@@ -119,6 +90,7 @@ def test_two_processes_load_a_checkpoint_of_one(found: dict[str, Any], name: str
 
 
 @pytest.mark.filterwarnings(LONE)
+@pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("name", SAVED)
 def test_one_process_loads_a_checkpoint_of_two(folder: Path, name: str) -> None:
     checkpoint = folder / f"two_{name}"
