@@ -7,7 +7,6 @@ chapter: "12.6"
 needs: [averaging, experiments/mnist, experiments/training]
 symbols:
   \beta: decay
-  t: step
 ---
 
 What do [averages of weights](../docs_src/averaging.md) gain on a real network? Adam trains that of

@@ -182,7 +182,11 @@ def in_numbers(walk: Walk) -> Iterator[Place]:
 
     A step of an optimizer of torch's form takes some 50 microseconds for a single number, and only
     a few of them are arithmetic. Three million steps of four walks would take ten minutes. Here
-    they take twenty seconds. That both walks are the same is measured below.
+    they take twenty seconds. That both walks are the same is measured below. One step is
+
+    $$x_{t+1} = x_t - \alpha_t\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{\bar v_t / (1 - \beta_2^t)} + \varepsilon}$$
+
+    with the largest $v$ so far for $\bar v_t$; Adam takes $v_t$ itself.
     """
     beta1, beta2 = BETA1, walk.beta2
     x = m = v = largest = 0.0

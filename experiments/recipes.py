@@ -129,7 +129,7 @@ def convnext_tiny() -> Recipe:
     depths, and refuses the Tiny one: there the stem has 0.055, and here 0.21. mmpretrain takes 0.7 for a ConvNeXt V2-T with these eight depths, and the
     authors of V2 take 0.9 with a depth for each block. All three follow other ways of pre-training, and we know of no comparison.
 
-    The decay of $10^{-8}$ is none: after pre-training with labels on a larger set, the authors do not decay at all, and
+    The decay $\lambda = 10^{-8}$ is none: after pre-training with labels on a larger set, the authors do not decay at all, and
     $\alpha$ is $5 \cdot 10^{-5}$ for 512 images.
 
     torchvision's LayerScale has three dimensions, so with a larger decay it would need the second rule; with this one it does not matter. It stands here so that

@@ -6,7 +6,7 @@ summary: >-
 chapter: "12.2"
 needs: [experiments/mnist]
 symbols:
-  \theta: model.parameters()
+  \theta: parameters
   g: gradients
   \alpha: lr
   t: step

@@ -18,7 +18,7 @@ So it stands here, once. An optimizer of this course says three things:
 
 - [init_state](#GenericAdaptiveOptimizer.init_state): what it stores for a parameter,
 - [scalars](#GenericAdaptiveOptimizer.scalars): what depends on the step $t$ alone,
-- [step_param](#GenericAdaptiveOptimizer.step_param): the update of one parameter.
+- [step_param](#GenericAdaptiveOptimizer.step_param): the update of one parameter $\theta$ by its gradient $g$.
 
 ```python
 class Sign(GenericAdaptiveOptimizer):

@@ -4,9 +4,8 @@ from markupsafe import Markup
 
 from site_gen.chapters import Chapter
 from site_gen.course import Course
-from site_gen.errors import SiteError
 from site_gen.map import map_anchor
-from site_gen.mathml import MathError, to_mathml
+from site_gen.mathml import to_mathml
 from site_gen.plugins import Fact, Plugin, blaming, check_html
 
 MOST_BUILDS = 5
@@ -67,16 +66,16 @@ def _builds(chapter: Chapter, course: Course) -> Markup:
 def _symbols(chapter: Chapter, course: Course) -> Markup:
     items = []
     for symbol in chapter.front_matter.symbols:
-        try:
-            formula = Markup(to_mathml(symbol.tex, display=False))
-        except MathError as error:
-            message = f"symbol {symbol.tex!r} does not parse: {error}"
-            raise SiteError(chapter.path, symbol.line, message) from None
+        formula = Markup(to_mathml(symbol.tex, display=False))
         found = course.lexicon.symbol(symbol.tex, chapter)
         if found:
             address = course.address(found.page, found.entry.anchor, chapter)
             formula = Markup('<a class="lit-term" href="{}">{}</a>').format(address, formula)
-        items.append(Markup("<span>{} <code>{}</code></span>").format(formula, symbol.identifier))
+        items.append(
+            Markup('<span data-sym="{0}">{1} <code data-sym="{0}">{0}</code></span>').format(
+                symbol.identifier, formula
+            )
+        )
     return Markup(" ").join(items)
 
 

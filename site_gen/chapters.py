@@ -11,6 +11,7 @@ from pathlib import Path
 from site_gen import prose
 from site_gen.errors import SiteError
 from site_gen.front_matter import FrontMatter, split_front_matter
+from site_gen.highlight import python_names
 from site_gen.prose import ParsedProse
 from site_gen.sections import Line, Prose, Section, Source, parse, read
 
@@ -20,7 +21,7 @@ MAP = "container_map_open"
 PAPERS = "container_papers_open"
 HEADING = re.compile(r"#{1,6} ")
 LINE_ANCHOR = re.compile(r"line-\d+")
-RESERVED_ANCHORS = ("chapter-title", "references")
+RESERVED_ANCHORS = ("chapter-title", "references", "used-by")
 
 
 @dataclass(frozen=True)
@@ -149,10 +150,9 @@ def _check_title(front: FrontMatter, path: Path, line: int, required: bool) -> N
 
 
 def _check_symbols(front: FrontMatter, source: Source, first: int) -> None:
-    """Every identifier of the symbol table must stand in the code."""
-    code = "\n".join(line.text for section in source.sections for line in section.code)
+    """Every identifier of the symbol table must be a name in the code."""
     for symbol in front.symbols:
-        if not re.search(rf"(?<!\w){re.escape(symbol.identifier)}(?!\w)", code):
+        if symbol.identifier not in python_names(source.text):
             message = f"symbol {symbol.tex!r}: {symbol.identifier!r} does not stand in the code"
             raise SiteError(source.path, symbol.line or first, message)
 

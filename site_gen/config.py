@@ -9,6 +9,7 @@ import yaml
 
 from site_gen.errors import SiteError
 from site_gen.fields import Fields, read_fields
+from site_gen.inventory import Inventory, read_inventory
 
 KEYS = (
     "sources",
@@ -18,8 +19,10 @@ KEYS = (
     "plugins",
     "require_front_matter",
     "source_url",
+    "inventories",
 )
 SOURCE_KEYS = ("path", "under", "include", "exclude")
+INVENTORY_KEYS = ("file", "url", "page", "methods", "in_index")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Settings:
     plugins: tuple[str, ...]
     require_front_matter: bool
     source_url: str | None
+    inventories: tuple[Inventory, ...]
     options: dict[str, Any]
 
     @property
@@ -95,7 +99,8 @@ class Settings:
     def watched(self) -> list[Path]:
         """Files and folders whose changes change the site."""
         docs = [self.docs] if self.docs else []
-        return [self.file, *(source.path for source in self.sources), *docs]
+        inventories = [inventory.file for inventory in self.inventories]
+        return [self.file, *(source.path for source in self.sources), *docs, *inventories]
 
 
 class _Loader(yaml.SafeLoader):
@@ -130,7 +135,8 @@ def read_settings(file: Path) -> Settings:
         parts=_parts(fields),
         plugins=tuple(item.value for item in fields.texts("plugins")),
         require_front_matter=fields.boolean("require_front_matter", False),
-        source_url=_url(fields),
+        source_url=_url(fields, "source_url"),
+        inventories=tuple(_inventory(item, root) for item in fields.tables("inventories")),
         options=yaml.load(text, Loader=_Loader),
     )
 
@@ -166,8 +172,19 @@ def _parts(fields: Fields) -> dict[int, str]:
     return {int(key): table.text(key) or "" for key in table.nodes}
 
 
-def _url(fields: Fields) -> str | None:
-    url = fields.text("source_url")
+def _inventory(fields: Fields, root: Path) -> Inventory:
+    fields.allow(INVENTORY_KEYS, "inventories")
+    name, url = fields.text("file"), _url(fields, "url")
+    if name is None or url is None:
+        raise fields.error("file", "an inventory needs a 'file' and a 'url'")
+    file = _existing(fields, "file", root, name)
+    page = fields.text("page") or "{name}.html"
+    in_index = fields.boolean("in_index", False)
+    return read_inventory(file, url, page, fields.text("methods"), in_index)
+
+
+def _url(fields: Fields, key: str) -> str | None:
+    url = fields.text(key)
     if url is not None and not url.startswith(("https://", "http://")):
-        raise fields.error("source_url", f"'source_url' must start with https://, not {url!r}")
+        raise fields.error(key, f"{key!r} must start with https://, not {url!r}")
     return url.rstrip("/") if url else None

@@ -16,6 +16,7 @@ from site_gen.config import Settings
 from site_gen.errors import SiteError, shown
 from site_gen.graph import direct, find_cycle, reverse
 from site_gen.lexicon import Lexicon
+from site_gen.resolution import Resolution
 
 LANDING = "index"
 
@@ -53,6 +54,7 @@ class Course:
             self.chapters[chapter.name] = chapter
         self.assets: dict[str, Path] = {}
         self.by_path = {chapter.path.resolve(): chapter for chapter in self.chapters.values()}
+        self.resolution = Resolution(self.chapters, settings)
         self.parts = tuple(self._parts())
         self._check_needs()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from site_gen.errors import SiteError
 from site_gen.fields import Fields, Text, read_fields
+from site_gen.mathml import MathError, to_mathml
 from site_gen.sections import Line
 
 FENCE = "---"
@@ -166,7 +167,18 @@ def _symbols(fields: Fields) -> tuple[Symbol, ...]:
     table = fields.table("symbols")
     if table is None:
         return ()
-    return tuple(Symbol(tex, table.scalar(tex) or "", table.key_lines[tex]) for tex in table.nodes)
+    return tuple(_symbol(table, tex) for tex in table.nodes)
+
+
+def _symbol(table: Fields, tex: str) -> Symbol:
+    identifier = table.scalar(tex) or ""
+    try:
+        to_mathml(tex, display=False)
+    except MathError as error:
+        raise table.error(tex, f"symbol {tex!r} does not parse: {error}") from None
+    if not identifier.isidentifier():
+        raise table.error(tex, f"symbol {tex!r}: {identifier!r} is not one name")
+    return Symbol(tex, identifier, table.key_lines[tex])
 
 
 def _verification(fields: Fields) -> Verification | None:

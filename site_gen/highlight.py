@@ -1,25 +1,88 @@
 """Colours for code, by Pygments.
 
 A file is highlighted as a whole and cut afterwards: many sections are no valid program alone.
+Names in Python code can be marked as a symbol of the mathematics, and be links.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 
 from pygments.lexer import Lexer
 from pygments.lexers import PythonLexer, get_lexer_by_name
-from pygments.token import STANDARD_TYPES, Name, Punctuation, Text, Whitespace, _TokenType
+from pygments.token import STANDARD_TYPES, Name, Punctuation, String, Text, Whitespace, _TokenType
 from pygments.util import ClassNotFound
 
 PLAIN = {"", "text", "txt"}
 # Half of all tokens need no colour; without their elements a page parses twice as fast.
 UNCOLOURED = {Name, Punctuation, Text, Whitespace}
+KEY_CONTEXTS = (["[", '"', '"', "]"], ["[", "'", "'", "]"])
+Piece = tuple[_TokenType, str]
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a name at `line` and `column` (both as `ast` counts, in characters) leads to."""
+
+    line: int
+    column: int
+    text: str
+    address: str
+
+
+@lru_cache(maxsize=512)
+def python_lines(
+    text: str, symbols: frozenset[str] = frozenset(), links: tuple[Link, ...] = ()
+) -> tuple[str, ...]:
+    """Return one piece of HTML for each line of a Python file.
+
+    Names in `symbols` are marked with `data-sym`; `links` lead from names where they stand.
+    """
+    places = {(link.line, link.column): link for link in links}
+    lines = []
+    for number, pieces in enumerate(_python_pieces(text), 1):
+        column, html = 0, ""
+        for kind, value in pieces:
+            link = places.get((number, column + value.startswith("@")))
+            html += _name(kind, value, symbols, link)
+            column += len(value)
+        lines.append(html)
+    return tuple(lines)
+
+
+def python_names(text: str) -> frozenset[str]:
+    """Return the names in the code of a Python file, outside of strings and comments."""
+    pieces = (piece for line in _python_pieces(text) for piece in line)
+    return frozenset(value.removeprefix("@") for kind, value in pieces if _is_name(kind))
 
 
 @lru_cache(maxsize=256)
-def python_lines(text: str) -> tuple[str, ...]:
-    """Return one piece of HTML for each line of a Python file."""
-    return _lines(text, PythonLexer(stripnl=False, ensurenl=False))
+def _python_pieces(text: str) -> tuple[tuple[Piece, ...], ...]:
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    return tuple(tuple(_with_keys(line)) for line in _pieces(text, lexer))
+
+
+def _with_keys(line: tuple[Piece, ...]) -> Iterator[Piece]:
+    """Yield the pieces of a line; `exp_avg` in `state["exp_avg"]` is a key, which is a name too."""
+    for index, (kind, value) in enumerate(line):
+        around = [text for _, text in line[max(0, index - 2) : index] + line[index + 1 : index + 3]]
+        is_key = String in kind.split() and value.isidentifier() and around in KEY_CONTEXTS
+        yield (kind.Key if is_key else kind), value
+
+
+def _is_name(kind: _TokenType) -> bool:
+    return Name in kind.split() or kind[-1:] == ("Key",)
+
+
+def _name(kind: _TokenType, text: str, symbols: frozenset[str], link: Link | None) -> str:
+    if not _is_name(kind):
+        return _span(kind, text)
+    name = text.removeprefix("@")
+    mark = f' data-sym="{escape(name)}"' if name in symbols else ""
+    if link and name == link.text:
+        return _element("a", kind, text, f' href="{escape(link.address)}"{mark}')
+    return _element("var", kind, text, mark) if mark else _span(kind, text)
 
 
 def snippet(text: str, language: str) -> str:
@@ -33,22 +96,36 @@ def snippet(text: str, language: str) -> str:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         raise ValueError(f"no highlighting for the language {language!r}") from None
-    return "\n".join(_lines(text, lexer))
+    lines = _pieces(text, lexer)
+    return "\n".join("".join(_span(kind, value) for kind, value in line) for line in lines)
 
 
-def _lines(text: str, lexer: Lexer) -> tuple[str, ...]:
-    lines = [""]
+def _pieces(text: str, lexer: Lexer) -> Iterator[tuple[Piece, ...]]:
+    """Yield the tokens of each line; one that spans lines is cut at their ends."""
+    line: list[Piece] = []
     for kind, value in lexer.get_tokens(text):
         first, *rest = value.split("\n")
-        lines[-1] += _span(kind, first)
-        lines += [_span(kind, part) for part in rest]
-    return tuple(lines)
+        line.append((kind, first))
+        for part in rest:
+            yield tuple(line)
+            line = [(kind, part)]
+    yield tuple(line)
 
 
 def _span(kind: _TokenType, text: str) -> str:
-    if not text or kind in UNCOLOURED:
-        return escape(text)
+    return _element("span", kind, text) if text and _class(kind) else escape(text)
+
+
+def _element(tag: str, kind: _TokenType, text: str, attributes: str = "") -> str:
+    name = _class(kind)
+    attributes = f' class="{name}"{attributes}' if name else attributes
+    return f"<{tag}{attributes}>{escape(text)}</{tag}>"
+
+
+def _class(kind: _TokenType) -> str:
+    """Return the class of a token's colour; empty for one without."""
+    if kind in UNCOLOURED:
+        return ""
     while kind not in STANDARD_TYPES and kind.parent is not None:
         kind = kind.parent
-    name = STANDARD_TYPES.get(kind, "")
-    return f'<span class="{name}">{escape(text)}</span>' if name else escape(text)
+    return STANDARD_TYPES.get(kind, "")

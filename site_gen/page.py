@@ -4,7 +4,7 @@ The page is one block of raw HTML in a Markdown file. Python-Markdown passes suc
 as it is, apart from tabs and lines of blanks; `content` writes those as character references.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -17,15 +17,17 @@ from site_gen import prose
 from site_gen.bibtex import bibtex
 from site_gen.card import card
 from site_gen.chapters import Block, Chapter
+from site_gen.code import code_lines
 from site_gen.course import LANDING, Course
 from site_gen.errors import SiteError
 from site_gen.front_matter import Paper
-from site_gen.highlight import python_lines
 from site_gen.lexicon import Marks
 from site_gen.links import PageReferences
 from site_gen.pager import ending
 from site_gen.plugins import Figure, Plugin, blaming, check_html
 from site_gen.reading_time import reading_minutes
+from site_gen.symbols import FormulaMarks
+from site_gen.usage import used_by
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENCODED = {"\n": "&#10;", "\t": "&#9;", "\x0c": "\u240c"}
@@ -57,16 +59,25 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
     front = chapter.front_matter
     references = PageReferences(course, chapter)
     part = course.part(chapter)
+    summary = _inline(front.summary, chapter, references) if front.summary else None
+    formulas = FormulaMarks(front.symbols)
+    blocks = [
+        replace(block, prose=formulas.mark(block.prose)) for block in _blocks(chapter, course)
+    ]
+    for symbol in formulas.unused:
+        message = f"symbol {symbol.tex!r} stands in no formula"
+        raise SiteError(chapter.path, symbol.line, message)
     html = _template().render(
         chapter=chapter,
         part=part,
         part_address=_part_address(chapter, course),
         place=course.place(chapter),
-        summary=Markup(_inline(front.summary, chapter, references)) if front.summary else None,
+        summary=formulas.mark(summary) if summary else None,
         facts=card(chapter, course, plugins),
         minutes=reading_minutes(chapter),
         ending=ending(chapter, course),
-        blocks=_blocks(chapter, course),
+        blocks=blocks,
+        uses=used_by(chapter, course),
         figures=_figures(chapter, course, plugins),
         papers=[] if chapter.lists_papers else _papers(chapter, course),
     )
@@ -120,7 +131,7 @@ def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
 
 
 def _blocks(chapter: Chapter, course: Course) -> list[ShownBlock]:
-    lines = python_lines(chapter.source.text) if chapter.source else ()
+    lines = code_lines(chapter, course)
     marks = Marks(course.lexicon, chapter)
     return [_block(block, chapter, course, lines, marks) for block in chapter.blocks]
 

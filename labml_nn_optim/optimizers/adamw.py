@@ -181,7 +181,7 @@ class AdamW(Adam):
 #
 # - `weight_decay`: from the memory that you want. $\lambda = 1 / (\alpha\, n)$ with $n$ between the steps of one
 #   epoch and those of the run. Much less does nothing; much more forgets data that was seen once.
-# - `lr`, `betas`, `eps`: as in [Adam](adam.py).
+# - `lr`, `betas` ($\beta_1, \beta_2$), `eps`: as in [Adam](adam.py).
 #
 # Leave decay off in short runs, and for a network that underfits. Leave it off for biases and for the scales
 # of normalization layers, always: exercise 1.

@@ -93,6 +93,8 @@ $$
 \left( \frac{1 - \mu_t}{1 - P_t}\, g_t + \frac{\mu_{t+1}}{1 - P_{t+1}}\, m_t \right)
 $$
 
+$v_t$ and its correction $\hat v_t$ are [Adam](adam.py)'s.
+
 **The schedule.** The first gradients are soon out of date. So the momentum starts at half of $\beta_1$ and
 rises to all of it; such schedules come from Sutskever et al. (2013).
 

@@ -119,6 +119,7 @@ r_t\, \hat m_t\, \dfrac{\sqrt{1 - \beta_2^t}}{\sqrt{v_t} + \varepsilon} & \rho_t
 \end{cases}
 $$
 
+with $\hat m_t = m_t / (1 - \beta_1^t)$ and $v_t$ as in [Adam](adam.py).
 With the default $\beta_2 = 0.999$ the first five steps are of the first kind. Then
 $r_6 = 0.026$, $r_{100} = 0.215$, $r_{1000} = 0.645$, and 0.99 is passed at step 5654.
 With $\beta_2 = 0.99$ the five steps of momentum stay, and $r_t$ rises ten times faster: it passes 0.99 at

@@ -13,7 +13,7 @@ needs: [orthogonal, optimizers/muon, optimizers/signum]
 symbols:
   \theta: param
   g: grad
-  B: momentum_buffer
+  B: average
   \rho: scale
   \mu: momentum
 verified_against:

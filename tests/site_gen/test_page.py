@@ -147,10 +147,10 @@ def test_nothing_in_a_source_injects_script(nasty):
     quoted = nasty.replace('"', '\\"')
     text = (
         f'"""---\ntitle: "{quoted}"\nsummary: "{quoted}"\n'
-        f'needs: []\nsymbols: {{x: "{quoted}"}}\n'
+        f"needs: []\nsymbols: {{x: y}}\n"
         f'verified_against: {{implementation: "{quoted}", difference: "{quoted}"}}\n'
         f'paper: {{title: "{quoted}", authors: ["{quoted}"], venue: "{quoted}", year: 1, '
-        f'doi: 10.1000/x}}\n---\n{nasty}\n\n# {nasty}\n"""\n'
+        f'doi: 10.1000/x}}\n---\n{nasty}\n\n# {nasty}\n\n$x$\n"""\n'
         f'# {nasty}\nx = 1  # {nasty}\ny = """{nasty}"""  # {quoted}\n'
     )
     elements = Elements(make_page(text))
@@ -244,7 +244,7 @@ def test_the_card_shows_what_the_front_matter_says(course):
         '<a class="lit-cite" href="https://doi.org/10.1016/0041-5553(64)90137-5">'
     )
     assert facts["Read first"] == '<a href="../descent/">Gradient descent</a>'
-    assert "<mi>β</mi></math> <code>beta</code>" in facts["Symbols"]
+    assert '<mi>β</mi></math> <code data-sym="beta">beta</code>' in facts["Symbols"]
     assert facts["Verified against"] == "<code>torch.optim.SGD</code>, largest difference 4e-16"
     assert facts["Source"] == '<a href="../momentum.py" download>rules/momentum.py</a>'
 
