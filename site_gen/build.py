@@ -22,6 +22,9 @@ from site_gen.chapters import Chapter, load
 from site_gen.config import Settings
 from site_gen.course import Course
 from site_gen.errors import shown
+from site_gen.feed import FEED, changes_page, feed
+from site_gen.finish import finish
+from site_gen.llms import LLMS, llms_txt
 from site_gen.page import page
 from site_gen.plugins import Plugin, load_plugins
 
@@ -106,6 +109,7 @@ def run_mkdocs(settings: Settings) -> None:
     fresh = settings.build / "site"
     with mkdocs_errors():
         build_site(load_resolved(settings, fresh))
+    finish(fresh, settings)
     settings.site.mkdir(parents=True, exist_ok=True)
     clean_directory(str(settings.site))
     shutil.copytree(fresh, settings.site, dirs_exist_ok=True)
@@ -177,6 +181,10 @@ def shared_files(course: Course) -> dict[str, bytes]:
     files = {f"{ASSET_FOLDER}/{hover_cards.FILE}": hover_cards.cards_script(course).encode()}
     if any(chapter.lists_papers for chapter in course.chapters.values()):
         files[bibliography.FILE] = bibliography.bibtex_file(course).encode()
+    files[LLMS] = llms_txt(course).encode()
+    changes = changes_page(course)
+    if changes and course.settings.site_url:
+        files[FEED] = feed(changes, course, course.settings.site_url)
     return files
 
 

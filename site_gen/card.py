@@ -80,9 +80,11 @@ def _symbols(chapter: Chapter, course: Course) -> Markup:
 
 
 def _source_link(chapter: Chapter, course: Course) -> Markup:
-    root, url = course.settings.root, course.settings.source_url
+    root, repository = course.settings.root, course.settings.repository
     path = chapter.path.relative_to(root) if chapter.path.is_relative_to(root) else chapter.path
-    if url:
-        return Markup('<a href="{}">{}</a>').format(f"{url}/{path.as_posix()}", path.as_posix())
+    if repository:
+        return Markup('<a href="{}">{}</a> · <a href="{}">report a mistake</a>').format(
+            repository.source(path.as_posix()), path.as_posix(), repository.issue(path.as_posix())
+        )
     address = course.relative(course.asset(chapter.path) or "", chapter)
     return Markup('<a href="{}" download>{}</a>').format(address, path.as_posix())

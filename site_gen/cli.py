@@ -1,4 +1,4 @@
-"""The command line: `python -m site_gen build | generate | serve`."""
+"""The command line: `python -m site_gen build | generate | serve | zip`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from typing import IO, ParamSpec
 
 import click
 
+from site_gen.archive import write_zip
 from site_gen.build import BuildError, build, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
@@ -74,6 +75,22 @@ def build_command(config: Path) -> None:
     settings = read_settings(config)
     build(settings)
     click.echo(f"The site is in {settings.site}")
+
+
+@main.command("zip")
+@config_option
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="The file to write."
+)
+@_tells_errors
+def zip_command(config: Path, target: Path | None) -> None:
+    """Write the built site into one zip file."""
+    settings = read_settings(config)
+    if not settings.site.is_dir():
+        raise BuildError(f"{settings.site} is not there; build the site first")
+    target = target or settings.site.with_suffix(".zip")
+    write_zip(settings.site, target)
+    click.echo(f"The site is in {target}")
 
 
 @main.command("serve")

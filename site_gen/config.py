@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml_env_tag import construct_env_tag
 
 from site_gen.errors import SiteError
 from site_gen.fields import Fields, read_fields
 from site_gen.inventory import Inventory, read_inventory
+from site_gen.repository import Repository
 
 KEYS = (
     "sources",
@@ -18,7 +20,10 @@ KEYS = (
     "parts",
     "plugins",
     "require_front_matter",
-    "source_url",
+    "repository",
+    "branch",
+    "picture",
+    "changelog",
     "inventories",
 )
 SOURCE_KEYS = ("path", "under", "include", "exclude")
@@ -56,7 +61,7 @@ class SourceFolder:
 class Settings:
     """What the generator is told. All paths are absolute.
 
-    `options` is the whole of `mkdocs.yml`, with tags such as `!ENV` left out.
+    `options` is the whole of `mkdocs.yml`, with tags such as `!!python/name:` left out.
     """
 
     file: Path
@@ -66,7 +71,9 @@ class Settings:
     parts: dict[int, str]
     plugins: tuple[str, ...]
     require_front_matter: bool
-    source_url: str | None
+    repository: Repository | None
+    picture: str | None
+    changelog: str | None
     inventories: tuple[Inventory, ...]
     options: dict[str, Any]
 
@@ -91,6 +98,12 @@ class Settings:
         return self.root / str(self.options.get("site_dir", "site"))
 
     @property
+    def site_url(self) -> str | None:
+        """The address that the site will have, with a slash at its end, if it is known."""
+        url = str(self.options.get("site_url") or "").rstrip("/")
+        return f"{url}/" if url else None
+
+    @property
     def directory_urls(self) -> bool:
         """Whether a page is `name/` (True) or `name.html`."""
         return bool(self.options.get("use_directory_urls", True))
@@ -104,9 +117,10 @@ class Settings:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain values and leaves out what needs a program (`!ENV`, `!!python/name:`)."""
+    """Reads plain values and `!ENV`, and leaves out what needs a program (`!!python/name:`)."""
 
 
+_Loader.add_constructor("!ENV", construct_env_tag)
 _Loader.add_multi_constructor("!", lambda *_: None)
 _Loader.add_multi_constructor("tag:yaml.org,2002:python/", lambda *_: None)
 
@@ -135,7 +149,9 @@ def read_settings(file: Path) -> Settings:
         parts=_parts(fields),
         plugins=tuple(item.value for item in fields.texts("plugins")),
         require_front_matter=fields.boolean("require_front_matter", False),
-        source_url=_url(fields, "source_url"),
+        repository=_repository(fields),
+        picture=fields.text("picture"),
+        changelog=fields.text("changelog"),
         inventories=tuple(_inventory(item, root) for item in fields.tables("inventories")),
         options=yaml.load(text, Loader=_Loader),
     )
@@ -170,6 +186,11 @@ def _parts(fields: Fields) -> dict[int, str]:
         if not key.isdigit():
             raise table.error(key, f"the number of a part must be a whole number, not {key!r}")
     return {int(key): table.text(key) or "" for key in table.nodes}
+
+
+def _repository(fields: Fields) -> Repository | None:
+    url = _url(fields, "repository")
+    return Repository(url, fields.text("branch") or Repository.branch) if url else None
 
 
 def _inventory(fields: Fields, root: Path) -> Inventory:

@@ -9,6 +9,7 @@ from mkdocs.livereload import LiveReloadServer
 from site_gen.build import BuildError, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
+from site_gen.finish import finish
 from site_gen.plugins import PluginError
 
 
@@ -24,6 +25,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.extra_css = [*generated.styles, *config.extra_css]
     config.extra_javascript = [*generated.scripts, *config.extra_javascript]
     return config
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Complete what MkDocs has built."""
+    finish(Path(config.site_dir), read_settings(Path(config.config_file_path)))
 
 
 def on_serve(server: LiveReloadServer, config: MkDocsConfig, **_: object) -> LiveReloadServer:

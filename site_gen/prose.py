@@ -132,6 +132,19 @@ def plain(text: str) -> str:
     )
 
 
+def text_below(piece: ParsedProse) -> list[str]:
+    """Return, for each heading, the text between it and the next one, without marks."""
+    texts: list[list[str]] = []
+    for token in piece.tokens:
+        if token.type == "heading_open":
+            texts.append([])
+        elif token.type == "inline" and texts:
+            inside = [child for child in _all_tokens(token.children or ()) if not child.children]
+            texts[-1].append("".join(" " if t.type in LINE_BREAKS else t.content for t in inside))
+    # The first of each is the heading's own text.
+    return [" ".join(text[1:]) for text in texts]
+
+
 def slug(text: str, words: int | None = None) -> str:
     """Return `text` as an anchor: lower-case words with hyphens, at most `words` of them."""
     return "-".join(re.findall(r"\w+", text.lower())[:words])
@@ -162,6 +175,8 @@ def _parser() -> MarkdownIt:
         "image": _image,
         "table_open": lambda *_: '<div class="lit-table"><table>',
         "table_close": lambda *_: "</table></div>",
+        "th_open": _cell_open,
+        "td_open": _cell_open,
     }
     for name, rule in rules.items():
         parser.add_render_rule(name, _as_method(rule))
@@ -257,6 +272,13 @@ def _text(tokens: Sequence[Token], index: int, environment: Any) -> str:
 
 def _explained(html: str, address: str | None) -> str:
     return f'<a class="lit-term" href="{escape(address)}">{html}</a>' if address else html
+
+
+def _cell_open(tokens: Sequence[Token], index: int, _: Any) -> str:
+    token = tokens[index]
+    # A style within the page would need a hole in the policy of what pages may do.
+    alignment = str(token.attrGet("style") or "").removeprefix("text-align:")
+    return f'<{token.tag} class="lit-{alignment}">' if alignment else f"<{token.tag}>"
 
 
 def _text_special(tokens: Sequence[Token], index: int, _: Any) -> str:

@@ -217,7 +217,7 @@ def test_the_command_line_builds_and_says_where(course):
             "mkdocs.yml:3: the number of a part must be",
         ),
         ("extra:\n  site_gen:\n    require_front_matter: maybe\n", "mkdocs.yml:3: 'require_front_"),
-        ("extra:\n  site_gen:\n    source_url: ftp://x\n", "mkdocs.yml:3: 'source_url' must start"),
+        ("extra:\n  site_gen:\n    repository: ftp://x\n", "mkdocs.yml:3: 'repository' must start"),
         ("extra:\n  site_gen:\n    plugins: [gone:X]\n", "plugin 'gone:X' cannot be loaded"),
         (
             "extra:\n  site_gen:\n    plugins: ['pathlib:Path']\n",

@@ -249,13 +249,6 @@ def test_the_card_shows_what_the_front_matter_says(course):
     assert facts["Source"] == '<a href="../momentum.py" download>rules/momentum.py</a>'
 
 
-def test_the_source_link_leads_to_the_repository_where_one_is_set(course):
-    course.settings(source_url="https://example.org/blob/main/")
-    course.generate()
-    assert '<a href="https://example.org/blob/main/rules/momentum.py">' in course.page("momentum")
-    assert not (course.root / "build/pages/momentum.py").exists()
-
-
 def test_prose_without_code_at_the_end_takes_the_whole_width(course):
     course.generate()
     html = course.page("momentum")
