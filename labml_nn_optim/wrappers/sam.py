@@ -45,9 +45,15 @@ Start at $(3, \frac12)$ with $\alpha = 0.02$:
 SGD goes down to the nearest minimum and stops. SAM (*sharpness-aware minimization*) goes down too, and then along
 the bottom to where the valley is wide.
 
-Why should one want that? New data are a slightly other loss. Move a loss by a random distance with a standard
-deviation of 0.2. A narrow hole of width 0.15 and depth 1 has a mean loss of 0.41 at its bottom then, where it had
-0.02. A wide one of width 0.9 goes from 0.20 to 0.22.
+Why should one want that? New data are a slightly other loss. Take a line with a narrow hole at $-1$ and a wide one
+at 1,
+
+$$
+L(x) = 1.1 - e^{-(x + 1)^2 / (2 \cdot 0.15^2)} - 0.9\, e^{-(x - 1)^2 / (2 \cdot 0.9^2)}
+$$
+
+and move it by a random distance with a standard deviation of 0.2. The bottom of the narrow hole has a mean loss of
+0.42 then, where it had 0.02. The wide one goes from 0.20 to 0.22.
 
 ## The update rule
 
@@ -96,18 +102,18 @@ long on both sides of the bottom, and its mean points along the valley to where 
 
 ## What it does not do
 
-It does not climb out of a hole. Here is a line with a narrow minimum at $-1$ (loss 0.02, curvature 44), a rim at
-$-0.58$ and a wide minimum at 1 (loss 0.20, curvature 1.1). Start near the bottom of the narrow one, at $-1.1$, and
-make 2000 steps with $\alpha = 0.02$:
+It does not climb out of a hole. On the line above the narrow minimum has the curvature 44, the wide one 1.1, and
+between them is a rim at $-0.58$. Start near the bottom of the narrow one, at $-1.1$, and make 2000 steps with
+$\alpha = 0.02$:
 
-| $\rho$ | 0 | 0.1 | 0.3 | 0.4 | 0.45 | 0.5 | 1 |
-|---|---:|---:|---:|---:|---:|---:|---:|
-| ends at | $-1.00$ | $-1.00$ | $-0.96$ | $-0.98$ | $-0.55$ | $-0.50$ | 0.00 |
+| $\rho$ | 0 | 0.1 to 0.4 | 0.45 | 0.5 | 1 |
+|---|---:|---:|---:|---:|---:|
+| ends at | $-1.00$ | $-1.06$ to $-0.92$ | $-0.55$ | $-0.50$ | 0.00 |
 
-As long as $\rho$ does not reach the rim, 0.42 away, SAM stays. When it does, it leaves, and gets stuck at a
-distance of exactly $\rho$ from the narrow minimum: up is to the left from there, $\theta + e$ is the bottom, and at
-the bottom the gradient is 0. Starts within $\rho$ of the rim stall as well. The picture of a ball that leaves the
-narrow hole for the wide one is not what SAM does. It moves along a valley.
+As long as $\rho$ does not reach the rim, 0.41 away, SAM stays and jumps about the bottom. When it does, it leaves, and
+gets stuck at a distance of exactly $\rho$ from the narrow minimum: the way up is to the left from there,
+$\theta + e$ is the bottom, and at the bottom the gradient is 0. Starts within $\rho$ of the rim stall as well. The
+picture of a ball that leaves the narrow hole for the wide one is not what SAM does. It moves along a valley.
 
 ## ASAM: which distance?
 
@@ -130,8 +136,9 @@ $$
 e = T_\theta\, u = \rho\, \frac{T_\theta^2\, g}{\lVert T_\theta\, g \rVert}
 $$
 
-Multiply a weight by $c$: its gradient is divided by $c$, $T_\theta\, g$ stays, and $e$ is multiplied by $c$ like
-the weight. $\eta$ lets weights at 0 move, and costs the invariance where weights are not much larger than it.
+Where a weight is multiplied by $c$ in that way, its gradient is divided by $c$, $T_\theta\, g$ stays, and $e$ is
+multiplied by $c$ like the weight. $\eta$ lets weights at 0 move, and costs the invariance where weights are not much
+larger than it.
 
 On the valley above, ASAM with $\eta = 0$ is slower: $\rho = 0.2$ comes to a curvature of 6.4 in 10 000 steps.
 
@@ -165,9 +172,9 @@ it on one device.
 | ImageNet, ResNet-50, 90 epochs, SAM in every tenth step, $\rho = 0.5$ (MosaicML) | +0.7 %, 7 % slower |
 | ImageNet, ViT-B/16, simple augmentation (Chen et al., 2021, arXiv 2106.01548) | +5.3 % |
 
-The comparisons have as many steps on both sides, so SAM has had twice the gradients. Kaddour et al. (2022, arXiv
-2202.00661) compare it with averages of the weights on 42 tasks of vision, language and graphs. They find SAM's
-solutions flatter, and nearer to sharp directions.
+Both sides have as many steps, so SAM has had twice the gradients, in every tenth step a tenth more. Kaddour et al.
+(2022, arXiv 2202.00661) compare it with averages of the weights on 42 tasks of vision, language and graphs. They find
+SAM's solutions flatter, and nearer to sharp directions.
 
 A small run of ours: 200 points in the plane with 20 % wrong labels, three layers, SGD with momentum, batches of 50,
 1500 steps, five seeds. Test accuracy (clean labels) and the largest curvature, median:
@@ -183,11 +190,10 @@ nothing: flatness alone is easily had.
 
 ## Conventions
 
-- **The norm.** pytorch_optimizer computes it in float32. In float64 that makes $3 \cdot 10^{-9}$ in 100 steps with
-  $\rho = 0.5$, and $3 \cdot 10^{-6}$ for ASAM. Give it a norm in float64 and the differences are
-  $2 \cdot 10^{-16}$ and $3 \cdot 10^{-14}$. davda54's code differs by 0 and by $3 \cdot 10^{-14}$.
-- **What `step` returns.** Here the loss at the weights. `step` of davda54 and of pytorch_optimizer returns `None`,
-  and both want the first gradient to be there before the call, so their closure runs once.
+- **The norm.** pytorch_optimizer computes it in float32, also for weights in float64. davda54's code differs from
+  this one by 0 for SAM and by $3 \cdot 10^{-14}$ for ASAM.
+- **What `step` returns.** Here the loss at the weights. With davda54 and pytorch_optimizer it is `None`, and the
+  first gradient has to be there before the call, so the closure runs once.
 - **$\eta$** is 0.01 in the ASAM authors' class, 0 in their example and in davda54's code. With $\rho = 0.5$ the two
   are 0.49 apart after 100 steps.
 - **Biases.** The ASAM authors' code scales by size only parameters with `weight` in their name. Here, as in davda54's
@@ -343,16 +349,15 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
 
 # ## Choosing, and when not to
 #
-# - `rho`: 0.05. The ASAM authors' examples have 0.05 and 0.1 for SAM on CIFAR-10 and CIFAR-100, and 0.5 and 1 for
-#   ASAM.
-# - `adaptive`: with about ten times the `rho`.
+# - `rho`: 0.05, with `adaptive` ten times that. The ASAM authors' examples have 0.05 and 0.1 for SAM on CIFAR-10 and
+#   CIFAR-100, and 0.5 and 1 for ASAM.
 # - The optimizer inside and its rate: as without.
 # - Not in every step: MosaicML use it in each tenth with ten times $\rho$. Call `optimizer.optimizer.step()` in
 #   the others.
 #
-# A step costs two passes: 2.02 times the time of SGD for six layers of 512 units, on one thread. Before paying
-# that, try twice the steps, and an [average of the weights](ema.py), which costs no pass. Leave SAM where the
-# training loss, and not the gap to the test loss, is the problem: it makes training harder.
+# A step costs two passes through the network instead of one. Before paying that, try twice the steps, and an
+# [average of the weights](ema.py), which costs no pass. Leave SAM where the training loss, and not the gap to the
+# test loss, is the problem: it makes training harder.
 #
 # ## In half precision
 #
@@ -375,15 +380,15 @@ def frozen_statistics(model: nn.Module | None) -> Iterator[None]:
 # ## Traps
 #
 # - **BatchNorm.** The running statistics follow both passes unless you give `model=`. The second pass has the
-#   activations of other weights. On a small network with $\rho = 2$ the running variances were 4.2 % off the true
-#   ones on average, and 2.3 % with `model=`. A layer that averages over all batches (`momentum=None`) would also
-#   count each twice.
+#   activations of other weights. A layer that averages over all batches (`momentum=None`) would also count each
+#   twice.
 # - **Dropout** has another mask in the second pass, so part of the difference of the gradients is noise.
 # - **The closure must set the gradients to zero.** Otherwise the first gradient is in the second.
 # - **Clipping** in the closure acts on both passes: see [Wrappers](wrapper.py).
-# - **Several processes.** With `DistributedDataParallel` the gradient of the first pass is averaged, unless it is
-#   computed under `model.no_sync()`; then each process goes up by its own, which is what the paper does.
+# - **Several processes.** With `DistributedDataParallel` and on shards the gradient of the first pass is averaged.
+#   Compute it under `model.no_sync()` with the former, and each process goes up by its own, as in the paper.
 # - **A part of a model** (one group, a frozen backbone): the norm is that of the parameters with a gradient.
+# - **Weight decay** is left to the optimizer inside, also one in the gradient. The way up does not know of it.
 #
 # ## Exercises
 #
