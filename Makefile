@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test site serve results results-check lock format clean
+.PHONY: help test site zip serve results results-check lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: $(READY) ## format check, lint, types and all tests
 
 site: $(READY) ## build the course into site/
 	$(BIN)/python -m site_gen build
+
+zip: site ## pack the built course into site.zip
+	$(BIN)/python -m site_gen zip
 
 serve: $(READY) ## serve the course on 127.0.0.1:8000 and rebuild what changes
 	$(BIN)/python -m site_gen serve
