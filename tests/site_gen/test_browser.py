@@ -1,61 +1,31 @@
 """The built pages in a real browser."""
 
-import contextlib
 import dataclasses
-import functools
-import http.server
-import os
 import shutil
-import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from site_gen.build import build
 from site_gen.config import read_settings
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
 from tests.site_gen.conftest import FIXTURE
 from tests.site_gen.modules import ROOT
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 WIDTHS = (390, 768, 1280)
 SCHEMES = ("light", "dark")
 TWO_COLUMNS = 1024
 CONTRAST_AA = 4.5
+NAMES = ("adam", "landing", "notation", "map", "glossary", "references", "results", "fixture")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        CHROMIUM is None and os.environ.get("CI") != "true",
-        reason="no Chromium found; name it in the environment variable CHROMIUM",
-    ),
-]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def serving(folder) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,33 +49,15 @@ def fixture_site(tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def opened(browser: Browser, address: str, width=1280, scheme="light", **options) -> Iterator[Page]:
-    """Open a page, and check that it logs no error and asks no other host for anything."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, **options
-    )
-    page = context.new_page()
-    problems, requests = [], []
-    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(request.url))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(address)
-    page.evaluate("document.fonts.ready.then(() => null)")
-    yield page
-    host = address.split("/")[2]
-    assert problems == []
-    assert {url.split("/")[2] for url in requests if not url.startswith("data:")} == {host}
-    context.close()
-
-
 def pages(course_site: str, fixture_site: str) -> dict[str, str]:
     return {
         "adam": f"{course_site}optimizers/adam.html",
         "landing": course_site,
         "results": f"{course_site}experiments/results.html",
         "notation": f"{course_site}notation.html",
+        "map": f"{course_site}map.html",
+        "glossary": f"{course_site}glossary.html",
+        "references": f"{course_site}references.html",
         "fixture": f"{fixture_site}momentum/",
     }
 
@@ -134,7 +86,7 @@ FORMULAS = """() => [...document.querySelectorAll(".md-content math")].map((math
 })"""
 
 
-@pytest.mark.parametrize("name", ["adam", "landing", "notation", "results", "fixture"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_page_fits_the_screen_without_errors_or_other_hosts(
@@ -348,7 +300,7 @@ CONTRASTS = """() => {
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["adam", "landing", "notation", "results"])
+@pytest.mark.parametrize("name", NAMES[:-1])
 def test_all_text_has_enough_contrast(browser, course_site, fixture_site, name, scheme):
     with opened(browser, pages(course_site, fixture_site)[name], 1280, scheme) as page:
         contrasts = page.evaluate(CONTRASTS)
