@@ -12,8 +12,14 @@ from site_gen.lexicon import Explained, Marks
 from site_gen.map import chapter_map
 from site_gen.pictures import picture_size
 from site_gen.prose import Picture
+from site_gen.usage import identifier_index
 
-LISTINGS = {"contents": contents, "map": chapter_map, "papers": paper_list}
+LISTINGS = {
+    "contents": contents,
+    "map": chapter_map,
+    "papers": paper_list,
+    "identifiers": identifier_index,
+}
 
 
 class PageReferences:

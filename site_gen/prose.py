@@ -30,7 +30,7 @@ from site_gen.sections import Line
 
 MATH = {"math_inline", "math_inline_double", "math_block"}
 LINE_BREAKS = {"softbreak", "hardbreak"}
-LISTINGS = ("contents", "map", "papers")
+LISTINGS = ("contents", "map", "papers", "identifiers")
 WRAPPERS = ("glossary", "notation", "columns", "column", "choices")
 TEXT_OPENS = {"paragraph_open", "td_open", "dd_open"}
 

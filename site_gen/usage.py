@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from site_gen.chapters import Chapter
 from site_gen.course import Course
+from site_gen.prose import References
 from site_gen.resolution import External, Place, Use, Used
 
 MOST_SHOWN = 12
@@ -67,7 +68,7 @@ def _links(uses: Sequence[Use], seen_from: Chapter, course: Course) -> Markup:
     )
 
 
-def identifier_index(course: Course, seen_from: Chapter) -> str:
+def identifier_index(course: Course, seen_from: Chapter, _: References) -> str:
     """Return the HTML of an index: names that the inventories explain, and who uses them."""
     groups: dict[str, list[Used[External]]] = defaultdict(list)
     for used in course.resolution.external_uses():
