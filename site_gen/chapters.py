@@ -151,8 +151,9 @@ def _check_title(front: FrontMatter, path: Path, line: int, required: bool) -> N
 
 def _check_symbols(front: FrontMatter, source: Source, first: int) -> None:
     """Every identifier of the symbol table must be a name in the code."""
+    names = python_names(source.text) if front.symbols else frozenset()
     for symbol in front.symbols:
-        if symbol.identifier not in python_names(source.text):
+        if symbol.identifier not in names:
             message = f"symbol {symbol.tex!r}: {symbol.identifier!r} does not stand in the code"
             raise SiteError(source.path, symbol.line or first, message)
 

@@ -66,9 +66,11 @@ def _python_pieces(text: str) -> tuple[tuple[Piece, ...], ...]:
 def _with_keys(line: tuple[Piece, ...]) -> Iterator[Piece]:
     """Yield the pieces of a line; `exp_avg` in `state["exp_avg"]` is a key, which is a name too."""
     for index, (kind, value) in enumerate(line):
-        around = [text for _, text in line[max(0, index - 2) : index] + line[index + 1 : index + 3]]
-        is_key = String in kind.split() and value.isidentifier() and around in KEY_CONTEXTS
-        yield (kind.Key if is_key else kind), value
+        if value.isidentifier() and String in kind.split():
+            around = line[max(0, index - 2) : index] + line[index + 1 : index + 3]
+            if [text for _, text in around] in KEY_CONTEXTS:
+                kind = kind.Key
+        yield kind, value
 
 
 def _is_name(kind: _TokenType) -> bool:

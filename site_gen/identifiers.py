@@ -246,18 +246,19 @@ class _Visitor:
                 self._refer_module(alias.lineno, alias.col_offset, alias.name)
             return
         source = self._source(node)
-        if not node.level:
-            column = node.col_offset + len("from ")
-            self._refer_module(node.lineno, column, source)
+        if node.module:
+            column = node.col_offset + len("from ") + node.level
+            above = source.removesuffix(node.module)
+            self._refer_module(node.lineno, column, node.module, above)
         for alias in node.names:
             target = f"{source}.{alias.name}"
             self._refer(alias.lineno, alias.col_offset, alias.name, target, "import")
 
-    def _refer_module(self, line: int, column: int, name: str) -> None:
-        """Note every part of the dotted name of a module."""
+    def _refer_module(self, line: int, column: int, name: str, above: str = "") -> None:
+        """Note every part of the dotted name of a module, which stands in the package `above`."""
         parts = name.split(".")
         for number, part in enumerate(parts, 1):
-            self._refer(line, column, part, ".".join(parts[:number]), "import")
+            self._refer(line, column, part, above + ".".join(parts[:number]), "import")
             column += len(part.encode()) + 1
 
     def _lookup(self, name: str) -> _Meaning | None:
