@@ -80,8 +80,8 @@ the one nearest to $H_k$ has everything else from $H_k$. With the projection $P 
 
 $$H_{k+1} = P\, H_k\, P + \frac{s s^\top}{s^\top s}$$
 
-Now go back to $\theta$. $s^\top s$ becomes $s^\top \bar A\, s = y^\top s$, and $P$ becomes
-$I - y s^\top / y^\top s$ on the right, its transpose on the left:
+Now go back to $\theta$, by $\bar A^{-1/2}$ on both sides of $H_{k+1}$. $s^\top s$ becomes
+$s^\top \bar A\, s = y^\top s$, and $P$ becomes $I - y s^\top / y^\top s$ on the right, its transpose on the left:
 
 $$
 H_{k+1} = V^\top H_k\, V + \rho\, s s^\top, \qquad V = I - \rho\, y s^\top, \quad \rho = \frac{1}{y^\top s}
@@ -108,14 +108,15 @@ $$
 r_i = V_i^\top r_{i-1} + a_i\, s_i = r_{i-1} + s_i\, (a_i - \rho_i\, y_i^\top r_{i-1}), \qquad i = 1, \dots, m
 $$
 
-and $r_m = H g$. That is $4 m n$ multiplications and $2 m n$ numbers to keep.
+and $r_m = H g$. That is $4 m n$ multiplications, against those of the loss and its gradient, and $2 m n$ numbers to
+keep.
 
 **Where to begin.** $\gamma = s^\top y / y^\top y$ with the newest pair. Since $s = \bar A^{-1} y$, it is a mean of
 the inverse curvatures, weighted with $y$, so it lies between those of the steepest and the flattest direction. It
 gives $H g$ the right length, and $t = 1$ is a good first try.
 
-**How many.** In a bowl of 50 directions with curvatures from 1 to 10 000, and with steps to the exact minimum along
-each line, all pairs together are the inverse after 50 moves. The gradient falls by
+**How many pairs.** In a bowl of 50 directions with curvatures from 1 to 10 000, and with steps to the exact minimum
+along each line, all pairs together are the inverse after 50 moves. The gradient falls by
 
 | moves | 25 | 40 | 49 | 50 | 100 |
 |---|---:|---:|---:|---:|---:|
@@ -123,9 +124,9 @@ each line, all pairs together are the inverse after 50 moves. The gradient falls
 | $m = 20$ | 1400 | 4500 | 4500 | 15 000 | $2 \cdot 10^5$ |
 | $m = 5$ | 830 | 1100 | 8300 | 2400 | $3 \cdot 10^5$ |
 
-With the line search that is used in practice, these looks make the gradient a millionth: 136 with all pairs, 347
-with $m = 20$, 427 with 5, 544 with a single one. Gradient descent needs 20 535, a well tuned heavy ball 680, and
-Adam 2595 with the best of five rates. A few pairs give most of what there is.
+With the line search that is used in practice, the gradient is a millionth after 136 looks with all pairs, 347 with
+$m = 20$, 427 with 5, 544 with a single one. Gradient descent needs 20 535, a well tuned heavy ball 680. A few pairs
+give most of what there is.
 
 ## The line search, and why it has two conditions
 
@@ -149,21 +150,20 @@ it, and between 0 and the crossing there is a point where the slope of $\phi$ is
 
 [strong_wolfe](#strong_wolfe) finds one. It goes on, up to ten times as far in each try, until it has passed such a
 point. Then it closes in, with the minimum of the cubic that has the losses and slopes of both ends. Mostly $t = 1$
-is taken at once: the 43 looks above make 35 moves. $c_2 = 0.9$ is loose on purpose, for a look spent on another
-direction brings more.
+is taken at once. $c_2 = 0.9$ is loose on purpose, for a look spent on another direction brings more.
 
-Does it matter? From 100 random starts in Rosenbrock's valley all end below $10^{-6}$ within 400 looks with the
-search, and 92 without.
+From 100 random starts in Rosenbrock's valley all end below $10^{-6}$ within 400 looks with the search, and 92
+without.
 
 ## Where the loss is NaN
 
 $3 x - \log x$ from $x = 10$: the second move tries a point just below 0, and the loss is NaN. Every comparison with
 NaN is false. So torch's search finds no reason to stop, and goes on: to $-45$, to $-293$, and after 26 looks $x$ is
-$-1.1 \cdot 10^{18}$. An infinite loss with a finite slope makes its cubic NaN, and the parameters with it.
+$-1.1 \cdot 10^{18}$.
 
 Here a point that is not finite has gone too far, whatever its loss, and the interval is halved: 17 looks, and
-$x = 0.33333$. No such point is ever returned. Without a line search the move is taken back, the history is
-forgotten, and the step ends. If the closure raises, parameters and state are those before the step.
+$x = 0.3333$. No such point is ever returned. Without a line search the move is taken back, the history is
+forgotten, and the step ends.
 
 ## Why it fails with batches
 
@@ -172,20 +172,19 @@ Both $s^\top y$ and $y^\top y$ trust a difference of two gradients. Let the two 
 $$y = \bar A\, s + (\xi_{k+1} - \xi_k)$$
 
 and near the minimum, where moves are short, the noise is the larger part. Take 20 directions with curvatures from 1
-to 100, noise of standard deviation $\sigma$ on each gradient, $m = 10$, one move a step, and look at the mean loss
-of the steps 101 to 200 (ten runs):
+to 100, noise of standard deviation $\sigma$ on each gradient, $m = 10$, one move a step and no line search. This is
+the mean loss of the steps 101 to 200:
 
-| $\sigma$ | L-BFGS, $\alpha = 1$: median | mean | $\alpha = 0.1$: median | mean | SGD, $\alpha = 0.01$: mean |
-|---:|---:|---:|---:|---:|---:|
-| 0 | $2 \cdot 10^{-9}$ | $2 \cdot 10^{-9}$ | $10^{-8}$ | $10^{-8}$ | 0.060 |
-| 0.01 | 0.0002 | 0.014 | 0.0088 | 5.7 | 0.060 |
-| 0.1 | 0.0055 | 1.5 | 0.89 | 3000 | 0.061 |
-| 1 | 0.59 | 54 000 | 1.2 | 4300 | 0.12 |
-| 3 | 3.4 | 6.7 | 3.9 | 4.7 | 0.58 |
+| $\sigma$ | L-BFGS, $\alpha = 1$: median of ten runs | mean | SGD, $\alpha = 0.01$: mean |
+|---:|---:|---:|---:|
+| 0 | $2 \cdot 10^{-9}$ | $2 \cdot 10^{-9}$ | 0.060 |
+| 0.01 | 0.0002 | 0.014 | 0.060 |
+| 0.1 | 0.0055 | 1.5 | 0.061 |
+| 1 | 0.59 | 54 000 | 0.12 |
 
-The mean is far above the median because of rare explosions. In one run with $\sigma = 1$ the cosine between $y$ and
-$s$ is 0.58 in the median. Once it is 0.002 by chance, $\rho$ is huge for the next $m$ moves, and one of them takes
-the loss from 0.14 to $5 \cdot 10^7$. A lower rate is no repair: it shortens $s$ and leaves the noise.
+The mean is far above the median because of rare explosions: $y^\top s$ is small by chance, $\rho$ is huge for the next
+$m$ moves, and one of them takes the loss from 0.14 to $5 \cdot 10^7$. A lower rate is no repair, for it shortens $s$
+and leaves the noise: with $\alpha = 0.1$ the medians are higher.
 
 A line search is no help, since losses of two batches do not lie on one curve. Dropout alone is enough. A
 network of 32 hidden units fits 200 points in some 500 looks:
@@ -196,8 +195,8 @@ network of 32 hidden units fits 200 points in some 500 looks:
 | 0.2 | 0.45, 131 moves | 0.17, 460 moves |
 | 0.5 | 0.46, 150 moves | 0.37, 480 moves |
 
-With a new mask each of the first eight steps ended with a move of length 0, after 1 to 8 moves instead of 20. Adam
-has 0.078 with dropout 0.2 after 500 steps, and draws a mask in each.
+With a new mask the search finds nothing lower, and each step ends after a few moves. Adam has 0.078 with dropout 0.2
+after 500 steps, and draws a mask in each.
 
 Repairs exist: take both gradients of $y$ from data that two batches have in common (*A Multi-Batch L-BFGS Method for
 Machine Learning*), or let batches grow until noise is small (*A Progressive Batching L-BFGS Method for Machine
@@ -208,30 +207,26 @@ Learning*).
 Where all data fit in one batch, and the loss is to be very small.
 
 - **Last layers, and other convex fits.** A softmax on 64 features of 500 points, scales from 1 to 0.03. Looks until
-  the loss is within $10^{-6}$ of the best: 74 for L-BFGS, 80 with $m = 5$; 137 for Adam with the best of four
+  the loss is within $10^{-6}$ of the best: 74 for L-BFGS; 137 for Adam with the best of four
   rates and 2338 with the worst; 625 for a heavy ball; 1994 for gradient descent.
 - **Networks that solve differential equations.** A network of two hidden layers of 20 units learns the solution of
   $u'' = f$ on 64 points. The largest of three seeds' relative errors after some 3000 looks: 0.047 for Adam with
-  $\alpha = 0.01$ (0.95 with 0.001), 0.00002 for L-BFGS. For two of three seeds 500 looks of Adam first are better,
-  for one worse. Rathore et al. (2024, arXiv 2402.01868) find Adam and then L-BFGS better than either alone on such
-  problems.
+  $\alpha = 0.01$, 0.00002 for L-BFGS. Rathore et al. (2024, arXiv 2402.01868) find Adam and then L-BFGS better than
+  either alone on such problems.
 
 ## Conventions
 
-- **torch.** The points are the same to the last bit on three problems with five settings each, and in 400 runs from
-  random starts they are the same within $10^{-6}$ with as many looks. Names and checkpoints are torch's; `old_dirs`
-  holds the $y$, `old_stps` the $s$ and `ro` the $\rho$.
+- **torch** visits the same points where losses are finite. Names and checkpoints are torch's; `old_dirs` holds the
+  $y$, `old_stps` the $s$ and `ro` the $\rho$. Like torch's, it drops pairs with $y^\top s \le 10^{-10}$, and makes a
+  first move of at most `lr` in the sum of absolute values.
 - **The search is that of the book** (Nocedal and Wright, *Numerical Optimization*, algorithms 3.5 and 3.6). torch
   takes for the better end of an interval the one with the lower loss, even if that loss has not fallen enough, and
   compares with the last try from the third on only. Of 40 lines in our tests its search meets the conditions on 33,
   ours on all. Of the other 7, six have losses that are infinite or NaN.
-- **Half precision.** Vectors are in float32 here. torch has them in the type of the parameters. In float16 sums
-  beyond 65 504 are infinite: a bowl of 100 directions with `lr=100` ends in NaN or in an error, and here at the
-  minimum.
-- **A copy** of torch's optimizer cannot step: it has lost its parameters. And a `state_dict` of torch's that
-  you hold in memory changes with later steps.
-- Like torch's, it drops pairs with $y^\top s \le 10^{-10}$, and makes a first move of at most `lr` in the sum of
-  absolute values.
+- **Half precision.** Vectors are in float32 here. torch has them in the type of the parameters, and in float16 sums
+  beyond 65 504 are infinite.
+- **A `state_dict`** of torch's that you hold in memory changes with later steps. Here it does not.
+- **If the closure raises**, parameters and state are those before the step.
 """
 
 from __future__ import annotations
@@ -728,19 +723,16 @@ def _place(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
 #
 # - **The scale of the loss.** Tolerances are absolute, and so is the $10^{-10}$. Multiply Rosenbrock's function by
 #   $10^{-6}$, and the defaults stop at $10^{-3}$ instead of $4 \cdot 10^{-10}$ (in the units of before); by
-#   $10^{-8}$, and they never move. With tolerances of 0 it arrives; by $10^{-9}$ it is at 0.14 after 500 looks even
-#   then, for most pairs are dropped. Losses near 1 are what the defaults are made for, and a mean squared error may
-#   be far below.
+#   $10^{-8}$, and they never move. With tolerances of 0 it arrives; by $10^{-9}$ most pairs are dropped, and it does
+#   not even then. The defaults are made for losses near 1, and a mean squared error may be far below.
 # - **Randomness in the closure.** Draw dropout masks, augmentation, collocation points outside, and keep them for the
 #   step. If that is impossible, seed inside.
-# - **BatchNorm** follows every look, tries that are given up included: 65 updates in 60 moves. The network must be in
-#   train mode for the loss to be a function of its weights and nothing else; compute its statistics anew
+# - **BatchNorm** averages its statistics over every look, tries that are given up included. Compute them anew
 #   with `torch.optim.swa_utils.update_bn` at the end.
 # - **Clipping inside the closure.** What is returned is then no gradient of the loss, and $y$ no curvature.
 # - **`zero_grad` forgotten.** Gradients of several looks add up, and nothing complains.
 # - **float32 parameters.** A search cannot see differences below $10^{-7}$ of the loss. For small fits use float64.
-#   Parameters of half precision may not move at all: those of size 50 in bfloat16 are 0.25 apart, and
-#   the first move is shared by all.
+#   Parameters of half precision may not move at all.
 # - **Mixed precision.** `torch.amp.GradScaler.step` refuses a closure.
 # - **Groups.** There is one, with one rate. Decay belongs into the loss.
 # - **Without a line search** the last point of a step is not looked at. If it is NaN, the next step says so, and does

@@ -12,7 +12,7 @@ paper:
     authors: Stephen Merity, Nitish Shirish Keskar, Richard Socher
     year: 2017
     arxiv: "1708.02182"
-    venue: ICLR
+    venue: ICLR 2018
 chapter: "8.6"
 needs: [optimizers/sgd, averaging]
 symbols:
@@ -30,7 +30,8 @@ verified_against:
 
 The loss is $\frac12 h \theta^2$, gradients have noise of variance 1, and the start is at 10. Let
 [gradient descent](sgd.py) run for 3000 steps. How far from the minimum are the last weights, their average over all
-steps, and the average from step 301 on? (Means of $\theta^2$ over 2000 runs.)
+steps, and the average from step 301 on? (Means of $\theta^2$ over 2000 runs. The best possible is
+$1 / (3000\, h^2)$, as the next section but one shows.)
 
 | $h$ | $\alpha$ | the last | average of all | average from 301 on | the best possible |
 |---:|---:|---:|---:|---:|---:|
@@ -56,8 +57,8 @@ $$
 \end{aligned}
 $$
 
-As long as $\mu_t = 1$ the average is a copy of the weights. From step $t_0 + 2$ on it counts all weights alike. The
-gradient is taken at $\theta$; nothing in the run knows of $\bar\theta$.
+As long as $\mu_t = 1$ the average is a copy of the weights. From $\theta_{t_0 + 2}$ on it counts all of them alike.
+The gradient is taken at $\theta$; nothing in the run knows of $\bar\theta$.
 
 ## Why the rate drops out
 
@@ -110,10 +111,10 @@ the other. Let the minimum be at 1, $\alpha = 0.3$, and 3000 steps with $t_0 = 1
 
 | $\lambda$ | $\eta$ at the end | mean of $\bar\theta$, $h = 1$ | mean of $\bar\theta$, $h = 0.1$ |
 |---:|---:|---:|---:|
-| 0 | 0.3 | 0.999 | 0.994 |
-| 0.01 | 0.053 | 0.990 | 0.902 |
-| 0.1 | 0.010 | 0.908 | 0.496 |
-| 1 | 0.0018 | 0.500 | 0.090 |
+| 0 | 0.3 | 1.00 | 0.99 |
+| 0.01 | 0.053 | 0.99 | 0.90 |
+| 0.1 | 0.010 | 0.91 | 0.50 |
+| 1 | 0.0018 | 0.50 | 0.09 |
 
 The walk ends where $h\, (\theta - 1) + \lambda \theta = 0$, at $h / (h + \lambda)$. A rate that falls noticeably in a
 run of some thousand steps costs a bias that no average removes. Set $\lambda = 0$, and let a
@@ -128,18 +129,16 @@ run of some thousand steps costs a bias that no average removes. Set $\lambda = 
 - **Decay.** `weight_decay` is one more, beside $\lambda$: torch's in the gradient, ours
   [decoupled](../weight_decay.py) and times $\eta_t$. With $\lambda = 0$ these are the same, since the step is
   linear in the gradient.
-- $\mu_{t_0 + 2}$ is still 1, so with $t_0 = 0$ the average begins at $\theta_2$, in torch as well.
 
 ## What others have found
 
 Merity et al. (2017) trained LSTM language models to perplexities of 57.3 on Penn Treebank and 65.8 on WikiText-2,
 with averaged SGD and several regularizers. Their public program starts with SGD. When the validation loss is worse
 than the best of all but the last five epochs, it makes `torch.optim.ASGD(..., t0=0, lambd=0.)` anew, and puts `ax`
-into the model for each evaluation. So the start of averaging is measured, and the rate is constant. We know of no
-comparison of theirs with a falling rate.
+into the model for each evaluation. So the start of averaging is measured, and the rate is constant.
 
-Xu (*Towards Optimal One Pass Large Scale Learning with Averaged Stochastic Gradient Descent*) found for linear
-classifiers that an average needs a huge number of samples until it pays, unless the learning rate is chosen for it.
+Xu (2011, arXiv 1107.2490) found for linear classifiers that an average needs a huge number of samples until it pays,
+unless the learning rate is chosen for it.
 """
 
 from __future__ import annotations
@@ -245,7 +244,7 @@ class ASGD(GenericAdaptiveOptimizer):
 # many data. In a network they are still on their way when training ends, and the average lags. There take an average
 # that forgets, [EMA](../wrappers/ema.py) around any optimizer, or one that the gradients know of,
 # [schedule-free learning](../schedule_free.py). [Averages of weights](../../docs_src/averaging.md) compares
-# averages with a falling rate.
+# them with a falling rate.
 #
 # ## Traps
 #
@@ -275,8 +274,8 @@ class ASGD(GenericAdaptiveOptimizer):
 # `t0=0`?
 #
 # ::: solution
-# With the defaults none: it is the last point. With `t0=0` all of them, each with 1 / 4999; step 2 still has
-# $\mu_2 = 1$ and replaces $\theta_1$.
+# With the defaults none: it is the last point. With `t0=0` all but one, each with a weight of 1 / 4999: step 2 still
+# has $\mu_2 = 1$ and replaces $\theta_1$.
 #
 # ```python
 # import torch
