@@ -39,8 +39,7 @@ If you want to know what 1000 steps give, what 3000 give, and perhaps to go on, 
 
 The two columns on the right are one run each. An average removes noise as a falling rate does, and it has a value
 in every step. The mean of all points remembers the start, so it comes late. The schedule-free average is about as
-good as the first three cosines, and half as much again is left of its loss as of the last one's. It did not have to
-know the end.
+good as the first three cosines, and has one and a half times the loss of the last. It did not have to know the end.
 
 ## Three points
 
@@ -52,10 +51,9 @@ x_t &= (1 - c_t)\, x_{t-1} + c_t\, z_t, \qquad c_t = \frac{w_t}{w_1 + \dots + w_
 \end{aligned}
 $$
 
-- $z$ walks. It takes the steps of the underlying rule, at a constant rate, and it is the noisiest point.
+- $z$ walks. It takes the steps of the underlying rule, at a constant rate, and is the noisiest point.
 - $x$ is the average of all $z$. It is the result: evaluate it, and put it to use.
-- $y$ lies between, with $\beta = 0.9$ near $x$. The gradient is taken here, so this is where the parameters are
-  while you train.
+- $y$ lies between, with $\beta = 0.9$ near $x$. The gradient is taken here: the parameters are $y$ while you train.
 
 All three start at $\theta_0$. [Schedule-free SGD](optimizers/schedule_free_sgd.py) is written above.
 [Schedule-free AdamW](optimizers/schedule_free_adamw.py) divides the gradient by $\sqrt{\hat v}$ in $u_t$.
@@ -120,8 +118,8 @@ $1 - 0.9^{10} = 65\,\%$ of all weight. So the start is forgotten, and $1 - \beta
 that the average looks back on.
 
 An exponential moving average (EMA) of the points of SGD looks back on a fixed number of steps, and is right for one
-length of run: on the walk of the first column, with a decay of 0.99, it has 8.8, 0.36, 0.081 and 0.079. Here the look-back grows with the
-run.
+length of run: on the walk of the first column, with a decay of 0.99, it has 8.8, 0.36, 0.081 and 0.079. Here the
+look-back grows with the run.
 
 ## Two points are stored
 
@@ -407,11 +405,10 @@ def add_decay(
 #   2509.02046) found rankings of optimizers that turn round while rates fall. Compare where the other one ends.
 # - **$\beta$ is no number for a schedule.** $x$ is recovered with the $\beta$ of now, from a $y$ that was made with
 #   those of all steps before. After a change of $\beta$ it is no longer the average.
-# - **A change of mode rounds.** In bfloat16 some elements come back from $x$ as a neighbouring number. If you evaluate
-#   after every step, do it on a copy.
-# - **Weights in half precision.** $z$ is float32, but $y$ is rounded in each step, and $x$ inherits what was lost.
-#   With a constant gradient and $\alpha = 0.0025$, 1000 steps of schedule-free AdamW from 1 bring $x$ to $-0.25$ in
-#   float32 and to $-0.03$ in bfloat16. Keep such weights in float32, and compute in half precision with `autocast`.
+# - **Weights in half precision.** $z$ is float32, but $y$ is rounded in each step and each change of mode, and $x$
+#   inherits what was lost. With a constant gradient and $\alpha = 0.0025$, 1000 steps of schedule-free AdamW from 1
+#   bring $x$ to $-0.25$ in float32 and to $-0.03$ in bfloat16. Keep weights in float32, and compute in half precision
+#   with `autocast`.
 # - **A decay that acts after the update, and cautious updates,** would move $y$ without $z$. Both are refused.
 # - **Inside a [CompositeOptimizer](param_groups/composite.py)** call `train` and `eval` of the part.
 #
@@ -471,12 +468,6 @@ def add_decay(
 # assert (norm.running_mean - means).abs().max() < 1e-5
 # model.eval()
 # assert nn.functional.mse_loss(model(inputs), targets) < 0.1
-#
-# model.train()
-# optimizer.train()
-# optimizer.zero_grad()
-# nn.functional.mse_loss(model(inputs), targets).backward()
-# optimizer.step()
 # ```
 # :::
 #

@@ -106,11 +106,10 @@ act after the update cannot be asked before, and are refused. Decay in the gradi
   `AdamWScheduleFreePaper`, the one of their experiments. There $\alpha$ is multiplied by $\sqrt{1 - \beta_2^t}$ and
   $\varepsilon$ added to the uncorrected root. For $g_t$ that is the same but for $\varepsilon$. It is not for the
   decay, nor for $c_t$, in which that factor acts like a warm-up of a thousand steps.
-- **Modes.** An optimizer starts in train mode here and in pytorch_optimizer. The authors' starts in eval mode, and
-  its first step raises an error until you call `train()`.
+- **Modes.** An optimizer starts in train mode here and in pytorch_optimizer. The authors' starts in eval mode and
+  wants `train()` first. Their `warmup_steps` is `warmup` here.
 - **The gradient** is left as it was. The authors' program and pytorch_optimizer divide `.grad` in place. Whoever logs
   its norm after the step logs something else.
-- **Names.** `warmup` is `warmup_steps` there.
 - **Counts.** $t$, $\sum w$ and the largest rate are kept for each parameter, there for each group. A layer that is
   unfrozen late begins with $c_1 = 1$ here. Checkpoints cannot be exchanged.
 - pytorch_optimizer adds $10^{-15}$ inside the root.
@@ -245,9 +244,8 @@ class ScheduleFreeAdamW(ScheduleFree):
 # ## Traps
 #
 # - **The loss in training is that of $y$.** Call `eval()` for the one that counts, and `train()` afterwards.
-# - **BatchNorm** has the statistics of $y$. [Schedule-free learning](../schedule_free.py) has the remedy.
-# - **A decay schedule on top** makes the end worse, not better.
-# - **Weights in bfloat16** lose what is rounded away in $y$, for good.
+# - **BatchNorm** has the statistics of $y$, **a falling schedule on top** makes the end worse, and **weights in
+#   bfloat16** lose what is rounded away in $y$: see the [traps of all schedule-free rules](../schedule_free.py#traps).
 # - **It cannot resume from AdamW's state**, which has no $z$, and says so.
 #
 # ## Exercises
