@@ -137,7 +137,6 @@ class CautiousAdamW(AdamW):
 #
 # - **An embedding** of which few rows are used gets steps of a hundred times $\alpha$: see the traps of
 #   [Cautious updates](../caution.py#traps).
-# - **`cautious=False`** is refused. AdamW is that.
 # - **A checkpoint** of AdamW loads, and the other way round. The moments mean the same.
 # - **No `compile`, no `flat`**, and no sharded parameters.
 #

@@ -37,7 +37,7 @@ positive one goes where the old gradients pointed:
 | 11 | $-0.372$ | $-0.372$ | $-0.372$ |
 
 [Adam](adam.py) rolls on until its momentum is used up. With caution it waits. Grams takes the size of Adam's step
-and the sign of the newest gradient, so it goes back at once, fast at first, then slowly, then fast again.
+and the sign of the newest gradient. So it goes back at once: fast, slowly where $m$ passes through 0, fast again.
 
 On the loss $\frac{1}{2} \theta^2$ from 1, with $\alpha = 0.05$, Adam rolls to $-0.130$, cautious Adam to $-0.001$
 and Grams to $-0.018$. For good they are within 0.01 of the minimum after 78, 24 and 32 steps.
