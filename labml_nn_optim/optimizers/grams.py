@@ -191,10 +191,10 @@ class Grams(GenericAdaptiveOptimizer):
 # ## Choosing the numbers
 #
 # - `lr`: Adam's and twice of it.
-# - `betas`: $\beta_1$ sets how long the size remembers. It takes no noise out of the direction, whatever it is.
+# - `betas`: $\beta_1$ sets how long the size remembers, and nothing of the direction.
 #
 # Take it where gradients are nearly exact and the path bends: large batches, or a loss that is known in closed form.
-# Leave it where batches are small, which is nearly everywhere.
+# Leave it where batches are small, for it averages no noise out of the direction.
 #
 # ## Traps
 #
