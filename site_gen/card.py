@@ -14,7 +14,8 @@ MOST_BUILDS = 5
 def card(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Fact]:
     """Return the lines of the card."""
     front = chapter.front_matter
-    facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in front.papers]
+    papers = () if chapter.lists_papers else front.papers
+    facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in papers]
     if needs := course.needs[chapter.name]:
         links = (_chapter_link(name, course, chapter) for name in needs)
         facts.append(Fact("Read first", Markup(", ").join(links)))

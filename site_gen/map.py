@@ -9,9 +9,9 @@ from site_gen.course import Course, Part
 from site_gen.layers import Drawing, Point, Sizes, draw
 from site_gen.prose import References
 
-SIZES = Sizes(width=130, column_gap=26, row_gap=10)
+SIZES = Sizes(width=134, column_gap=24, row_gap=10)
 MARGIN = 2
-LINE = 16
+LINE = 17
 PADDING = 7
 LETTERS = 17
 

@@ -41,6 +41,7 @@ def test_all_papers_stand_in_the_list_by_author_and_year(listed):
         "Nobody&#x27;s",
         "Second",
     ]
+    assert "lit-card" not in listed.page("references")
     assert "Bob Adam et al." in items(listed)[0]
     assert "author        = {Bob Adam and others}" in items(listed)[0]
 

@@ -5,7 +5,7 @@ from tests.site_gen.modules import ROOT
 
 
 def test_a_png_says_its_size():
-    assert picture_size(ROOT / "docs_src/assets/page.png") == (1360, 1000)
+    assert picture_size(ROOT / "docs_src/assets/page.png") == (1120, 600)
 
 
 @pytest.mark.parametrize(
