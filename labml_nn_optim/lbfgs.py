@@ -59,8 +59,7 @@ $H_k$ stands for the inverse of the Hessian. It is made of the last $m$ pairs $(
 Let $A$ be the Hessian. Newton's move is $-A^{-1} g$. Five such moves bring Rosenbrock's function below $10^{-8}$.
 A network of a million weights has $10^{12}$ second derivatives, though, and nobody has them.
 
-But each move says something about them. For a move $s$ and the change $y$ of the gradient, by the fundamental
-theorem of calculus
+But each move says something about them. For a move $s$ and the change $y$ of the gradient
 
 $$y = \int_0^1 A(\theta_k + \tau s)\, d\tau \; s = \bar A\, s$$
 
@@ -150,10 +149,8 @@ it, and between 0 and the crossing there is a point where the slope of $\phi$ is
 
 [strong_wolfe](#strong_wolfe) finds one. It goes on, up to ten times as far in each try, until it has passed such a
 point. Then it closes in, with the minimum of the cubic that has the losses and slopes of both ends. Mostly $t = 1$
-is taken at once. $c_2 = 0.9$ is loose on purpose, for a look spent on another direction brings more.
-
-From 100 random starts in Rosenbrock's valley all end below $10^{-6}$ within 400 looks with the search, and 92
-without.
+is taken at once. $c_2 = 0.9$ is loose on purpose, for a look spent on another direction brings more. From 100 random
+starts in Rosenbrock's valley all end below $10^{-6}$ within 400 looks with the search, and 92 without.
 
 ## Where the loss is NaN
 
@@ -207,8 +204,8 @@ Learning*).
 Where all data fit in one batch, and the loss is to be very small.
 
 - **Last layers, and other convex fits.** A softmax on 64 features of 500 points, scales from 1 to 0.03. Looks until
-  the loss is within $10^{-6}$ of the best: 74 for L-BFGS; 137 for Adam with the best of four
-  rates and 2338 with the worst; 625 for a heavy ball; 1994 for gradient descent.
+  the loss is within $10^{-6}$ of the best: 74 for L-BFGS; 137 for Adam with the best of four rates and 2338 with the
+  worst; 625 for a heavy ball; 1994 for gradient descent.
 - **Networks that solve differential equations.** A network of two hidden layers of 20 units learns the solution of
   $u'' = f$ on 64 points. The largest of three seeds' relative errors after some 3000 looks: 0.047 for Adam with
   $\alpha = 0.01$, 0.00002 for L-BFGS. Rathore et al. (2024, arXiv 2402.01868) find Adam and then L-BFGS better than
@@ -730,11 +727,10 @@ def _place(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
 # - **BatchNorm** averages its statistics over every look, tries that are given up included. Compute them anew
 #   with `torch.optim.swa_utils.update_bn` at the end.
 # - **Clipping inside the closure.** What is returned is then no gradient of the loss, and $y$ no curvature.
-# - **`zero_grad` forgotten.** Gradients of several looks add up, and nothing complains.
 # - **float32 parameters.** A search cannot see differences below $10^{-7}$ of the loss. For small fits use float64.
 #   Parameters of half precision may not move at all.
 # - **Mixed precision.** `torch.amp.GradScaler.step` refuses a closure.
-# - **Groups.** There is one, with one rate. Decay belongs into the loss.
+# - **Decay** belongs into the loss. There is one group, with one rate.
 # - **Without a line search** the last point of a step is not looked at. If it is NaN, the next step says so, and does
 #   not move.
 #

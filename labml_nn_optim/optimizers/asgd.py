@@ -31,7 +31,7 @@ verified_against:
 The loss is $\frac12 h \theta^2$, gradients have noise of variance 1, and the start is at 10. Let
 [gradient descent](sgd.py) run for 3000 steps. How far from the minimum are the last weights, their average over all
 steps, and the average from step 301 on? (Means of $\theta^2$ over 2000 runs. The best possible is
-$1 / (3000\, h^2)$, as the next section but one shows.)
+$1 / (3000\, h^2)$, as derived below.)
 
 | $h$ | $\alpha$ | the last | average of all | average from 301 on | the best possible |
 |---:|---:|---:|---:|---:|---:|
@@ -86,14 +86,13 @@ Without an average you need to know $h$. Let the rate fall like $c / (t + 10)$ a
 | $h = 1$ | 0.0014 | 0.00058 | 0.0017 | 0.00036 |
 | $h = 0.1$ | 32.3 | 3.40 | 0.034 | 0.043 |
 
-$c = 1 / h$ is right in the long run, and no $c$ is right for both.
+$c = 1 / h$ is right in the long run, when the start is forgotten, and no $c$ is right for both.
 
 ## Why the rate falls at all, and how fast
 
-In a bowl it need not. Elsewhere a wide walk is pulled to the flatter side, by about its variance, which is in
-proportion to $\eta$. [Schedule-free learning](../schedule_free.py) has an example where the middle of the walk is off
-by 0.09. If the rate falls like $t^{-p}$, so does this bias, and it is less than the noise of the average,
-$n^{-1/2}$, if $p > \frac12$.
+In a bowl it need not. Elsewhere a wide walk is pulled to the flatter side in proportion to its variance, and that is
+in proportion to $\eta$. If the rate falls like $t^{-p}$, so does this bias, and it is less than the noise of the
+average, $n^{-1/2}$, if $p > \frac12$.
 
 It must not fall too fast, either. The second term above is now about
 $\theta_n / (\eta_n\, n)$. $\theta_n$ shrinks like $\sqrt{\eta_n} = n^{-p/2}$, which makes $n^{p/2 - 1}$, and that is
@@ -266,7 +265,6 @@ class ASGD(GenericAdaptiveOptimizer):
 #   average, after the exchange.
 # - **Early stopping by the last weights.** They stop getting better while the average still does: 0.178 and 0.178
 #   after 300 and 3000 steps of the first row, and 0.0062 and 0.00036 for the average.
-# - **Rates that are raised late.** The average goes on counting the old weights alike.
 #
 # ## Exercises
 #

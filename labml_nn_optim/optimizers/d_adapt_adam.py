@@ -32,15 +32,15 @@ way that was made. That is one tensor less, and a rougher estimate.
 
 On the example of Prodigy's chapter, twenty weights at a distance $D$ of 0.01 to 10 000, with the cosine:
 
-| | half of $d$ in step, $D = 0.01$ | $D = 10\,000$ | $d / D$ | error $/ D$ |
+| | half of $d$ in step, for $D = 0.01$ | for $D = 10\,000$ | $d / D$ | error $/ D$ |
 |---|---:|---:|---:|---:|
 | D-Adaptation | 10 | 31 | 0.5 to 1.3 | 0.002 to 0.004 |
 | Prodigy | 14 | 36 | 0.15 to 0.3 | 0.0001 to 0.0003 |
 
-D-Adaptation is faster here, though the theory says otherwise, and its $d$ is close to $D$. That is bad luck for the error: the
-best $\alpha$ of Adam was $0.003\, D$, and steps of $D$ leave ten to twenty times what Prodigy leaves. With
-$\alpha = 0.1$ on top the error for $D = 1$ falls to 0.0003. A distance is what the theory asks for; which part of it
-is a good rate for Adam it does not say.
+D-Adaptation is faster here, though the theory says otherwise, and its $d$ is close to $D$. That is bad luck for the
+error: the best $\alpha$ of Adam was $0.003\, D$, and steps of $D$ leave ten to twenty times what Prodigy leaves. With
+$\alpha = 0.1$ on top the error for $D = 1$ falls to 0.0003. The theory asks for a distance. Which part of it is a
+good rate for Adam it does not say.
 
 ## The same bound, with another way
 
@@ -91,7 +91,7 @@ derivation by that factor. $r$ has it twice, once from its own average and once 
 $\lVert s \rVert_1$ once. One is left over, and is divided out.
 
 $\gamma_t$ goes into $m$ with the gradient, so $m / \sqrt v$ is already a length. When $d$ jumps or the schedule falls,
-steps follow over some ten steps. Prodigy has $\gamma_t$ outside.
+the length follows over some ten steps. Prodigy has $\gamma_t$ outside.
 
 ## Is it still a bound?
 

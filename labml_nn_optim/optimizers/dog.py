@@ -64,8 +64,8 @@ $$
 $$
 
 With a constant gradient the logarithm of $\bar r$ grows by 18.2 from step 500 to step 1000, and $2 (\sqrt{1000} -
-\sqrt{500})$ is 18.5. So it takes $\frac14 (\log D / r_\varepsilon)^2$ steps: 59 in the example. Noise makes it slower,
-265 there.
+\sqrt{500})$ is 18.5. So it takes $\frac14 \log^2 (D / r_\varepsilon)$ steps, 59 in the example. Noise makes it slower:
+half of the way takes 265 there.
 
 **At $D$.** Now $\eta$ is the best constant rate for the steps so far, and that does not carry the weights much
 farther than the solution: $\bar r$ stays near $D$, at 4.6 to 4.7 for a true 4.47.
@@ -95,9 +95,8 @@ seeds after 2000 steps, with the error at 3.6 before the first:
 | SGD, best of six rates for each column | 0.004 | 0.001 | $6 \cdot 10^{-7}$ |
 | SGD, $\alpha = 0.1$ | 0.1 | 0.01 | $7 \cdot 10^{-6}$ |
 
-The average takes nine tenths of the error. A schedule on $\alpha$ does more, if you know when the run ends. Exercise
-2 keeps this average. An exponential one with a window of a tenth of the run serves as well:
-[averages of weights](../../docs_src/averaging.md).
+The average takes nine tenths of the error away. A schedule on $\alpha$ does more, if you know when the run ends.
+Exercise 2 keeps this average, and [averages of weights](../../docs_src/averaging.md) has others.
 
 ## Conventions
 

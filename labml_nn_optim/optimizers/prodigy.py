@@ -86,9 +86,9 @@ $$
 \hat d = \frac{r}{\lVert s \rVert_1} \le D_\infty
 $$
 
-Gradient descent needs $D$. Adam needs $D_\infty$, for it moves all weights alike. The bound
-holds for any weights $w_t$ and for any path: how $\theta$ was moved has not been used. So one may take the
-largest $\hat d$ so far for the distance, move by it, and look again.
+Adam moves all weights alike, so this is the distance that it needs. The bound holds for any weights $w_t$ and for any
+path: how $\theta$ was moved has not been used. So one may take the largest $\hat d$ so far for the distance, move by
+it, and look again.
 
 Why does it rise? Far from the solution all gradients say the same, $g_t = g$. Adam moves each weight equally far
 against it, so $\langle g, \theta_0 - \theta_{t-1} \rangle$ is $\lVert g \rVert_1$ times that way, and $\hat d$ is a
@@ -131,7 +131,6 @@ many noisy values is no average. Feed it noise and nothing else (one seed; other
 |---:|---:|---:|
 | 100 | 0.13 | $10^{-6}$ |
 | 1000 | 0.75 | $4 \cdot 10^{-6}$ |
-| 3000 | $2 \cdot 10^{16}$ | $4 \cdot 10^{-6}$ |
 | 10 000 | $9 \cdot 10^{30}$ | 0.007 |
 
 Each time $d$ jumps, the squares of the new $d$ drown all that was summed before, and $r / \lVert s \rVert_1$ starts
@@ -148,16 +147,13 @@ schedule brings them back, but they end three thousand times farther off than wi
 
 ## Conventions
 
-- **Order.** $s$, $r$, $m$, $v$ and the step have the old $d$; $\varepsilon$ has the new one. So have the authors.
-- **Rates that differ.** The authors' `prodigyopt` refuses them, but for 0. pytorch_optimizer gives every group the
-  rate of the first, without a word: a group with `lr=0` moves like the others. Here a group moves by its own
-  $\alpha$, $w_t$ has the largest of them, and a group with half of that counts half in $\lVert s \rVert_1$. So $d$
-  bounds the distance in units of the group's rate.
-- **`lr=0`** leaves a group out of $r$ and $s$ and changes nothing in it. In `prodigyopt` it still decays.
+- **Rates that differ.** The authors' `prodigyopt` refuses them, but for 0, and still decays a group with that.
+  pytorch_optimizer gives every group the rate of the first: a group with `lr=0` moves like the others. Here a group
+  moves by its own $\alpha$, $w_t$ has the largest of them, and a group with half of that counts half in
+  $\lVert s \rVert_1$. So $d$ bounds the distance in units of the group's rate. With `lr=0` nothing happens to a group.
 - **Coupled decay** is in all of $s$, $r$, $m$ and $v$, as in `prodigyopt`. In pytorch_optimizer it is added to a
   gradient that has been used already, and does nothing.
-- Otherwise `prodigyopt` 1.1.2 makes the same steps. Its `slice_p`, which looks at every $p$-th weight to save
-  memory, is not here.
+- `slice_p` of `prodigyopt`, which looks at every $p$-th weight to save memory, is not here.
 """
 
 from __future__ import annotations
@@ -350,14 +346,13 @@ def correction(group: Mapping[str, Any], step: int) -> float:
 # - `weight_decay`: $\lambda$ is times $\alpha d$. A weight without gradient forgets over $1 / (\lambda d)$ steps.
 #   You do not know $d$ beforehand, so look at it before you trust a $\lambda$ that was chosen for AdamW.
 #
-# Adapters for image generators are often trained with it: every task has another rate, and runs are short. There
-# the authors advise `safeguard_warmup`, `use_bias_correction` and $\lambda = 0.01$, and a $d_0$ of $10^{-5}$
-# or $10^{-4}$ if $d$ does not rise.
+# For diffusion models the authors advise `safeguard_warmup`, `use_bias_correction` and $\lambda = 0.01$, and a $d_0$
+# of $10^{-5}$ or $10^{-4}$ if $d$ does not rise.
 #
 # Kasimbeg et al. (2025, arXiv 2505.24005) ran learning-rate-free methods on AlgoPerf, a benchmark of several
-# workloads, with one setting for all. With the settings of the literature they did poorly. When momentum, decay and
-# schedule had been searched over all workloads, the best of them came close to a NAdamW that had been searched in the
-# same way, and stayed slightly behind. The rate is one number among several, and not always the one that matters.
+# workloads, with one setting for all. With the settings of the literature they did poorly. When the other
+# hyper-parameters had been searched over all workloads, the best of them came close to a NAdamW that had been searched
+# in the same way, and stayed slightly behind. The rate is one number among several.
 #
 # If you can afford to try five values of $\alpha$, [AdamW](adamw.py) needs half of the memory and half of the time
 # of a step.
