@@ -1,6 +1,6 @@
 """Where names lead: to a definition on a page of the course, or to other documentation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,19 +82,23 @@ class Resolution:
         self._chapters = {item.module or "": item for item in chapters.values() if item.source}
         self._settings = settings
         self._modules: dict[str, _Module | None] = {}
+        self._resolved: dict[str, tuple[Resolved, ...]] = {}
         self._found: dict[tuple[str, bool], Place | External | None] = {}
 
     def of(self, chapter: Chapter) -> tuple[Resolved, ...]:
         """Return the names of `chapter` that lead somewhere."""
-        module = self._module(chapter.module or "")
-        if module is None:
-            return ()
-        resolved = []
-        for reference in module.names.references:
+        name = chapter.module or ""
+        if name not in self._resolved:
+            module = self._module(name)
+            references = module.names.references if module else ()
+            self._resolved[name] = tuple(self._resolve(references))
+        return self._resolved[name]
+
+    def _resolve(self, references: Iterable[Reference]) -> Iterator[Resolved]:
+        for reference in references:
             target = self.find(reference.target, reference.inherited)
             if target is not None:
-                resolved.append(Resolved(reference, target))
-        return tuple(resolved)
+                yield Resolved(reference, target)
 
     def uses_of(self, chapter: Chapter) -> list[Used[Place]]:
         """Return who uses what `chapter` defines at its top level, in the order of its lines."""

@@ -20,10 +20,16 @@
   const isPiece = (item) =>
     item.matches(".lit-formula *") &&
     item.previousElementSibling?.getAttribute("data-sym") === item.getAttribute("data-sym");
+  const lineOf = (place) => {
+    let before = place;
+    while (before && !before.matches(".lit-n")) before = before.previousElementSibling;
+    return before?.id ?? "";
+  };
   const itemsOf = (group) => [...group.querySelectorAll(ITEMS)].filter((item) => !isPiece(item));
 
   const say = (name) => {
     said.replaceChildren();
+    said.classList.toggle("lit-stays", Boolean(name) && name === now.pinned);
     if (!name) return;
     for (const formula of document.querySelectorAll(".lit-card [data-sym] math")) {
       if (nameOf(formula) !== name) continue;
@@ -31,8 +37,11 @@
     }
     const code = document.createElement("code");
     code.textContent = name;
-    const count = document.querySelectorAll(`.lit-code ${mark(name)}`).length;
-    said.append(" is ", code, `, ${count} ${count === 1 ? "time" : "times"} in the code`);
+    const places = document.querySelectorAll(`.lit-code ${mark(name)}`);
+    const link = document.createElement("a");
+    link.href = `#${lineOf(places[0])}`;
+    link.textContent = `${places.length} ${places.length === 1 ? "time" : "times"} in the code`;
+    said.append(" is ", code, ", ", link);
     if (name === now.pinned) said.append(" (pinned)");
   };
 

@@ -51,7 +51,7 @@ def targets(code: str, module: str = "rules.new", is_package: bool = False) -> d
         ("import a.b\na.b.c", {"1:7 a": "a", "1:9 b": "a.b", "2:0 a": "a", "2:2 b": "a.b"}),
         ("from a import b as c\nc", {"1:5 a": "a", "1:14 b": "a.b", "2:0 c": "a.b"}),
         ("from . import b\nb()", {"1:14 b": "rules.b", "2:0 b": "rules.b"}),
-        ("from ..a import b", {"1:7 a": "a", "1:14 b": "a.b"}),
+        ("from ..a import b", {"1:7 a": "a", "1:16 b": "a.b"}),
         ("def f(): return X\nX = 1", {"1:16 X": "rules.new.X"}),
         ("X = 1\ndef f(X): return X", {}),
         ("X = 1\ndef f():\n  X = 2\n  return X", {}),

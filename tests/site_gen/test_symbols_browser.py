@@ -138,6 +138,16 @@ def test_a_click_pins_and_scrolling_keeps_it_until_escape(page):
     assert named(page, "velocity").get_attribute("aria-pressed") == "false"
 
 
+def test_the_way_to_the_code_is_open_while_a_name_is_pinned(page):
+    symbol(page, "velocity").click()
+    page.get_by_role("status").get_by_role("link").click()
+    line = page.url.rpartition("#")[2]
+    assert page.locator(f"#{line} + *").is_visible()
+    assert set(lit(page)) == {"velocity"}
+    page.keyboard.press("Escape")
+    assert status(page) == ""
+
+
 def test_a_pinned_name_stays_beside_the_one_pointed_at(page):
     symbol(page, "velocity").click()
     named(page, "grad").hover()
