@@ -40,15 +40,15 @@ nothing but the matrix decides which.
 
 Let $O = U V^T$ be exactly orthogonal, of $m$ rows and $n$ columns.
 
-If $m \le n$ and no row is zero or a sum of others, then $O O^T = I$: every row has length 1. There is nothing to
+If $m \le n$ and no row is a combination of others, then $O O^T = I$: every row has length 1. There is nothing to
 repair.
 
 If $m > n$, then only $O^T O = I$. The squared lengths of the rows are the diagonal of $O O^T = U U^T$, a projection
-onto $n$ of $m$ directions. Each lies between 0 and 1, and their sum is $n$. So they are $n / m$ on average and may be
-anything else. A neuron whose gradient is large, or unlike all others, gets a row of nearly 1.
+onto $n$ of $m$ directions. Each lies between 0 and 1, and their sum is $n$. So they are $n / m$ on average, and nothing
+makes them equal. A neuron whose gradient is large, or unlike all others, gets a row of nearly 1.
 
 Five Newton-Schulz steps are not exact either. With Gaussian gradients whose rows have sizes of $e^z$, $z$ standard
-Gaussian, the shortest, the median and the longest row of $O$ are
+Gaussian, the shortest, the median and the longest row of $O$ are (one draw)
 
 | shape | exact | five steps |
 |---|---:|---:|
@@ -78,37 +78,35 @@ division by $\lVert \hat O_t \rVert$ removes it. In the first step all rows are 
 It is [Adam's](adam.py) second moment, taken after the orthogonalization and one for a neuron. It costs 768 numbers
 for a weight of $768 \times 3072$, whose momentum is 2,359,296.
 
-**What is lost.** Rows of one length are not orthogonal columns. For the Gaussian gradients above and updates of
-$512 \times 128$ that are equally long, the singular values lie between 0.74 and 1.23 with Muon, between 0.46 and 1.71
-with NorMuon. The cosine of the two updates is 0.85. For the other two shapes it is 0.99.
+**What is lost.** Rows of one length are not orthogonal columns. For the Gaussian gradients above, $512 \times 128$ and
+$\ell = \lVert O \rVert$, the singular values lie between 0.7 and 1.1 with Muon, between 0.4 and 1.6 with NorMuon. The
+cosine of the two updates is 0.86. For the other two shapes it is 0.99.
 
 ## Conventions
 
 - **The length.** `"match_rms_adamw"` is exact here: the RMS of a step is $0.2\,\alpha$. Muon's depends on the
-  singular values that five steps leave: $0.17\,\alpha$ for Gaussian gradients of $512 \times 128$, $0.18\,\alpha$ for
-  $256 \times 256$. At the same $\alpha$ NorMuon's steps are 10 to 15 % longer.
+  singular values that five steps leave, and is $0.17$ to $0.185\,\alpha$ for Gaussian gradients of these shapes. At the
+  same $\alpha$ NorMuon's steps are 8 to 16 % longer.
 - **The authors' code** is `"original"`, with $\alpha = 0.02$ and no decay by default. pytorch_optimizer calls the two
   `match_rms` and `preserve_norm`.
 - **Kernels** of convolutions are flattened to rows here and in pytorch_optimizer. The authors' code takes means along
-  the last dimension, a row of the kernel, and keeps the length of every kernel by itself. The cosine of the two
-  updates is 0.94 for a random kernel of $32 \times 16 \times 3 \times 3$. They say that it is not tested for
-  convolutions.
-- **Which rows.** In the [speed run](https://github.com/KellerJordan/modded-nanogpt/pull/141) the authors average over
-  the columns of tall matrices and over the rows of wide ones. The paper and this file always look at rows.
+  the last dimension, a row of the $3 \times 3$, and keeps the length of each of these by itself. The cosine of the two
+  updates is 0.94 for a random kernel of $32 \times 16 \times 3 \times 3$.
+- **Which rows.** In the [speed run](https://github.com/KellerJordan/modded-nanogpt/pull/144) $v$ has one number a row
+  for tall and square matrices, one a column for wide ones. The paper and this file always look at rows.
 
 ## What comparisons have found
 
 The paper reports a training efficiency that is 21.7 % better than Adam's and 11.3 % better than Muon's, for a model
 of 1.1 billion parameters. These are the authors' own runs.
 
-The network of the first table, after two epochs of 10,000 images with a rate that falls to 0, best of three rates and
-three seeds: the held-out loss is 0.117, 0.139 and 0.131 with Muon, 0.111, 0.137 and 0.129 with NorMuon, both at 0.01.
-
 In the speed run on a small GPT NorMuon took 2315 steps instead of 2330 for the same loss, and 0.7 of 141 seconds
 less, over 20 runs each and with the numbers tuned for Muon
-([#144](https://github.com/KellerJordan/modded-nanogpt/pull/144)). In its track for optimizers the result with Muon
-was 3375 steps and with NorMuon 3250 ([#276](https://github.com/KellerJordan/modded-nanogpt/pull/276)). We know of no
-comparison outside of language models, and the comparison of ten optimizers in arXiv 2509.02046 is older.
+([#144](https://github.com/KellerJordan/modded-nanogpt/pull/144)). In its track for optimizers NorMuon needed 3250 steps
+([#276](https://github.com/KellerJordan/modded-nanogpt/pull/276)) where Muon needed 3375, 3325 with NorMuon's $\alpha$,
+and 3250 when it and AdamW's part were tuned again
+([results 6, 12 and 36](https://github.com/KellerJordan/modded-nanogpt/tree/master/records/track_3_optimization)). We
+know of no comparison outside of language models.
 """
 
 from __future__ import annotations
@@ -252,13 +250,14 @@ class NorMuon(Muon):
 # - `lr` and all else: Muon's. Expect the best rate a little lower, for the steps are longer.
 # - `beta2`: 0.95, a memory of 20 steps. 0 makes all rows equal in every step.
 #
-# Take it where Muon is taken and weights are taller than wide, as the first half of a feed-forward layer is.
+# Take it where Muon is taken and weights are taller than wide, as the first half of a feed-forward layer is. Leave it
+# where weights are wide, for there it is Muon and a scale, and where Muon should not be taken.
 #
 # ## Traps
 #
 # - **Small rows become large.** 64 rows of 16 have noise for gradients, one of them a thousandth of the size. Muon
 #   moves that row by less than 0.01 times as much as the others. NorMuon moves it as far as they go, and all of it is
-#   noise. When its gradients grow to the size of the others, its first steps are 4.4, 3.5 and 2.1 times as long as
+#   noise. When its gradients grow to the size of the others, its first three steps are about four times as long as
 #   theirs: $v$ has to learn first. With Muon they are half as long.
 # - **Two second decay rates.** `beta2` is the rows', `betas` is AdamW's for vectors.
 # - **Rows are neurons** in `nn.Linear`, and channels in `nn.Conv2d`. A weight that is stored as inputs by outputs has

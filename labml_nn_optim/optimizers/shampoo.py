@@ -29,14 +29,15 @@ verified_against:
 
 A loss $\frac{1}{2} \langle \theta, A\, \theta\, B \rangle$ of an $8 \times 6$ matrix $\theta$. $A$ and $B$ have
 eigenvalues from 1 to 0.01. In one version they are diagonal, in the other they are turned at random. What is left of
-the loss after 200 steps, each optimizer with the best of 19 constant learning rates (medians of three starts)?
+the loss after 200 steps, each optimizer with the best of 19 constant learning rates? Starts differ much, so only powers
+of ten are given:
 
 | | diagonal | turned |
 |---|---:|---:|
-| SGD with momentum 0.9 | $5 \cdot 10^{-5}$ | $5 \cdot 10^{-5}$ |
-| Adagrad | 0 | $2 \cdot 10^{-3}$ |
-| Adagrad with the full matrix | $4 \cdot 10^{-11}$ | $3 \cdot 10^{-10}$ |
-| Shampoo, as in the paper | $1 \cdot 10^{-26}$ | $1 \cdot 10^{-26}$ |
+| SGD with momentum 0.9 | $10^{-5}$ | $10^{-5}$ |
+| Adagrad | 0 | $10^{-3}$ |
+| Adagrad with the full matrix | $10^{-10}$ | $10^{-10}$ |
+| Shampoo, as in the paper | below $10^{-15}$ | below $10^{-15}$ |
 
 [Adagrad](adagrad.py) gives each weight a rate of its own. That repairs a badly scaled problem whose axes are the
 weights. Turn it, and Adagrad is worse than SGD. Its paper has the remedy: the matrix
@@ -45,7 +46,7 @@ $M_t^{-1/2} \operatorname{vec}(g_t)$.
 
 For an $r \times c$ matrix $M$ has $(r c)^2$ numbers. One layer of a small vision transformer, $384 \times 1536$,
 would need $3.5 \cdot 10^{11}$, or 1.4 TB in float32. Shampoo has two matrices in its place, of $r^2$ and of $c^2$
-numbers: 2.5 million.
+numbers, 2.5 million, and keeps as many for their roots.
 
 ## The update rule
 
@@ -73,7 +74,8 @@ a_t &= \frac{\hat m_t}{\sqrt{\hat v_t} + \varepsilon}, \qquad u_t = P_t\, \hat m
 \end{aligned}
 $$
 
-A hat is Adam's correction. $m$ and $v$ are [Adam](adam.py)'s, so $a_t$ is Adam's step.
+A hat is Adam's correction. $m$ and $v$ are [Adam](adam.py)'s, so $a_t$ is Adam's step. Weight decay comes before all
+that, as in [AdamW](adamw.py).
 
 ## Why two small matrices bound a large one
 
@@ -120,7 +122,7 @@ $$
 
 With $p = \frac{1}{2}$ and the trace it is Adagrad's full matrix exactly. $p = \frac{1}{4}$ goes half the way: if $A$
 and $B$ have a condition of 100 each, that of $M$ is 10 000, of the steps' covariance 100 for $p = \frac{1}{4}$, and 1
-for $p = \frac{1}{2}$. Dividing by the diagonal alone leaves 4500 (median of 20 random turns).
+for $p = \frac{1}{2}$. Dividing by the diagonal alone leaves 4500 ($8 \times 6$, median of 20 random turns).
 
 Morwani et al. (2024, arXiv 2406.17748) show that $L \otimes R$ is one step of a power iteration for the best
 product, begun with the identity, and measured that it comes near. It does here too. For the $16 \times 24$ layer of a
@@ -133,29 +135,21 @@ network on MNIST these are cosines with $M$, of the gradients of 400 batches:
 | $L^{1/2} \otimes R^{1/2}$ | 0.40 | 0.78 |
 | the diagonal of $M$ | 0.22 | 0.23 |
 
-`exponent=0.5` asks for it. The scale of a step is then the inverse of the gradient's, so it wants grafting. On the
-small network below it is better where roots are renewed in every step, and worse where they are ten steps old.
+`exponent=0.5` asks for it. The scale of a step is then the inverse of the gradient's, so it wants grafting.
 
 ## A length from elsewhere
 
 Let all gradients be noise of size $\sigma$. Then $\hat L \approx c\, \sigma^2 I$ and $\hat R \approx r\, \sigma^2 I$,
-and an element of $\hat L^{-1/4}\, g\, \hat R^{-1/4}$ has the root mean square $(r c)^{-1/4}$. Adam's has 1.
-
-| | 384 × 384 | 384 × 1536 | 64 × 64 × 3 × 3 | a bias |
-|---|---:|---:|---:|---:|
-| length without grafting | 0.051 | 0.036 | 0.019 | 1 |
-
-The bias has a matrix here, too. One $\alpha$ would be 50 times as large for a bias as for a kernel. No theorem says
-that it should be. *Grafting* (Agarwal et al. 2020, arXiv 2002.11803) takes the direction of one rule and, tensor by
-tensor, the length of another. Then Adam's learning rates and schedules fit.
+and an element of $\hat L^{-1/4}\, g\, \hat R^{-1/4}$ has the root mean square $(r c)^{-1/4}$, where Adam's has 1.
+That is 0.05 for $384 \times 384$, 0.02 for a kernel of $64 \times 64 \times 3 \times 3$, and 1 for a bias that has a
+matrix. One $\alpha$ would make the bias's steps 50 times as large as the kernel's. No theorem says that they should be.
+*Grafting* (Agarwal et al. 2020, arXiv 2002.11803) takes the direction of one rule and, tensor by tensor, the length of
+another. Then Adam's learning rates and schedules fit.
 
 It also covers for roots that are out of date. Let the gradients of a $16 \times 16$ matrix become ten times as large
-just after the roots were found. This is how much longer the steps become (no momentum, $\beta_2 = 0.99$):
-
-| step after the jump | 1 | 2 | 5 | 10 | 30 |
-|---|---:|---:|---:|---:|---:|
-| `grafting="none"` | 10.2 | 9.8 | 10.1 | 10.0 | 9.9 |
-| `"adam"` | 6.0 | 5.0 | 4.0 | 3.0 | 1.9 |
+just after the roots were found (no momentum, $\beta_2 = 0.99$). Without grafting steps are ten times as long until the
+next roots. With Adam's length they are 6 times as long in the first step, 3 times in the tenth, 1.9 times in the
+thirtieth.
 
 Eschenhagen et al. (2025, arXiv 2506.03595) come to the same: grafting from Adam makes up for eigenvalues that are out
 of date or of the wrong size. Whoever corrects them directly needs none. [SOAP](soap.py) does.
@@ -171,25 +165,24 @@ each (medians of three seeds, with the range):
 | $p = 1/4$ | 0.070 (0.068 to 0.072) | 0.083 (0.080 to 0.088) | 0.109 (0.106 to 0.109) |
 | $p = 1/2$ | 0.057 (0.055 to 0.060) | 0.091 (0.087 to 0.094) | 0.130 (0.128 to 0.136) |
 
-AdamW has 0.131 (0.128 to 0.132) at its best, SOAP 0.071 with $f = 10$ and 0.095 with $f = 100$. Sums in place of
-averages change nothing here: 0.084. Without grafting 0.080 is the best, at $\alpha = 0.1$, the largest that was
-tried.
+AdamW has 0.131 at its best, SOAP 0.071 with $f = 10$ and 0.095 with $f = 100$. Sums in place of averages change
+nothing here: 0.084.
 
 ## Conventions
 
-- **Sums or averages.** `accumulate=True` is the paper's sum. Over 100 noisy steps with $\alpha = 0.02$ an average
-  with $\beta_2 = 0.999$ ends 0.34 away from it.
+- **Sums or averages.** `accumulate=True` is the paper's sum.
 - **$\varepsilon I$** is the start of the sum in the paper. Here it is added when a root is taken, which is the same
   for sums. Google's code multiplies it by the largest eigenvalue.
-- **The first roots** are found in step $f$. Until then a step is the graft's. pytorch_optimizer counts likewise, but
-  does not move at all before: with `preconditioning_compute_steps=3` steps 1 and 2 are zero.
+- **The first roots** are found in step $f$. Until then a step is the graft's. pytorch_optimizer does not move at all
+  before: with `preconditioning_compute_steps=3` steps 1 and 2 are zero.
 - **Momentum.** pytorch_optimizer mixes the gradient with its last preconditioned step, and writes that into `p.grad`.
   Here momentum comes before the roots.
 - **Large dimensions.** Meta's code (Shi et al. 2023, arXiv 2309.06497) cuts a large matrix into blocks with roots of
-  their own. Here a dimension above `max_precond_dim` has no matrix: $384 \times 1536$ has one by default, on its
-  short side.
+  their own. Here a dimension above `max_precond_dim` has no matrix: by default $384 \times 1536$ has one, on its
+  short side, with $p = 1/2$.
 - **Kernels** have a matrix for each dimension, $64 \times 64 \times 3 \times 3$ four, with $p = 1/8$.
-- **Defaults** for $\beta$ and $\varepsilon$ are those of the example in Meta's README.
+- **Defaults.** $\beta_1, \beta_2$ are those of the examples in Meta's README for Adam, $\varepsilon$ is Adam's. Meta's
+  is $10^{-12}$, and its $f$ is 100.
 
 ## What comparisons found
 
@@ -197,7 +190,9 @@ tried.
   With tuning, Distributed Shampoo came first, about 28 % faster than the baseline, NAdamW.
 - Shi et al. lose at most 10 % of a step's time to Shampoo when many GPUs share the roots.
 - Eschenhagen et al. (2026, arXiv 2602.09314) find that it needs fewer tokens than Muon on language models,
-  as Adam needs fewer than Signum.
+  as Adam needs fewer than Signum. A race on one small GPT
+  ([results 12 and 21](https://github.com/KellerJordan/modded-nanogpt/tree/master/records/track_3_optimization))
+  says otherwise: 4100 steps with $p = \frac14$ and $f = 5$, 3325 with Muon.
 """
 
 from __future__ import annotations
@@ -403,8 +398,8 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 # ## Choosing, and when not to
 #
 # - `lr`: Adam's, with `grafting="adam"`.
-# - `precondition_frequency`: as low as you can pay for, see the table above.
-# - `exponent`: try 0.5 where roots are renewed often.
+# - `precondition_frequency`: as low as you can pay for, see the table above. 10 is a start.
+# - `exponent`: try 0.5 where roots are renewed often, and with grafting.
 # - `betas`: $1 / (1 - \beta_2)$ should be well above $f$, so that a root knows more than the steps it is used for.
 # - `max_precond_dim`: a matrix of 4096 has 17 million numbers, is stored twice, and its decomposition grows with the
 #   third power.
@@ -419,15 +414,14 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 # - **Matrices without full rank.** A direction that no gradient has had is worth $\varepsilon^{-p}$, 100 for each
 #   side. With $f = 1$ that does no harm, as the gradient is in its own matrix. With $f = 10$ the next gradient's new
 #   directions are multiplied by it. For $64 \times 64$ gradients of rank 4 (a mean with noise twice its size) the
-#   cosine of a step with the mean falls from 0.69 in step 10 to 0.00 in the steps 11 to 19, and is back at 0.70 in
-#   step 20, when the matrices have full rank. With $f = 1$ it is 0.67 to 0.72 throughout. So $f$ times the rank of a
-#   gradient, which is at most the number of rows of input, should exceed the longest dimension that has a
-#   matrix.
-# - **Vectors** have rank 1. `precondition_1d=True` gives them matrices: for 64 elements the cosine after 11 steps is
-#   0.15, Adam's 0.81. That is why they have none by default and make the graft's steps.
+#   cosine of a step with the mean is 0.7 in step 10, 0.0 in the steps 11 to 19, and 0.7 again in step 20, when the
+#   matrices have full rank. With $f = 1$ it is 0.7 throughout. So $f$ times the rank of a gradient, which is at most
+#   the number of rows of input, should exceed the longest dimension that has a matrix.
+# - **Vectors** have rank 1. With `precondition_1d=True` the same cosine for 64 elements is 0.2 in step 11, where Adam
+#   has 0.8. That is why they have no matrix by default and make the graft's steps.
 # - **The scale of the loss.** $\varepsilon$ is compared with squares. For a matrix whose gradients go from 1 to
-#   $10^{-6}$, dividing the loss by 10 000 turns a step to a cosine of 0.91 with what it was. Do not lower it without
-#   end: below $10^{-7}$ of the largest, eigenvalues are rounding error in float32.
+#   $10^{-6}$, dividing the loss by 10 000 turns a step to a cosine of 0.9 with what it was. Do not lower $\varepsilon$
+#   without end: below $10^{-7}$ of the largest, eigenvalues are rounding error in float32.
 # - **A NaN in a gradient** is an error of `eigh` in the next step that finds roots, not a NaN in the weights.
 #
 # ## Exercises

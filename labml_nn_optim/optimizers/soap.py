@@ -29,7 +29,7 @@ verified_against:
 
 A loss $\frac{1}{2} \langle \theta, A\, \theta\, B \rangle$ of an $8 \times 6$ matrix. $A$ and $B$ have eigenvalues
 from 1 to 0.001, and are diagonal or turned at random. What is left of the loss after 300 steps with $\alpha$ on a
-line to 0, each optimizer with the best of nine rates (medians of three starts)?
+line to 0, each optimizer with the best of nine rates (medians of three starts, which differ by a factor of 3)?
 
 | | $\beta_1, \beta_2$ | diagonal | turned |
 |---|---|---:|---:|
@@ -40,8 +40,8 @@ line to 0, each optimizer with the best of nine rates (medians of three starts)?
 | SOAP | 0.95, 0.95 | $1 \cdot 10^{-7}$ | $8 \cdot 10^{-8}$ |
 
 Where steep and flat directions are axes, Adam gives each its own rate, and 48 scales are no problem. Where they lie
-across the axes, every weight takes part in all of them. Its $v$ is a mixture, mostly of the steep ones, and along
-these Adam goes back and forth.
+across the axes, every weight takes part in all of them. Its $v$ is a mixture, mostly of the steep ones, so flat
+directions get the small rate that steep ones need.
 
 A layer has no reason to have its directions along the axes. If inputs are correlated, they lie along the principal
 components. [Shampoo](shampoo.py) finds such directions: eigenvectors of $L = \sum g g^T$ and $R = \sum g^T g$.
@@ -68,8 +68,8 @@ m_t \leftarrow \text{turned along}
 $$
 
 $\beta$ is $\beta_2$ unless `shampoo_beta` is given. The very first step only looks: it starts $L$ and $R$, finds the
-first bases with an eigendecomposition and moves nothing, and the hats count from the second. A vector has no basis
-and gets Adam.
+first bases with an eigendecomposition and moves nothing. So the hats count from the second:
+$\hat m_t = m_t / (1 - \beta_1^{t-1})$. A vector has no basis and gets Adam.
 
 ## Shampoo is Adafactor in these coordinates
 
@@ -106,39 +106,32 @@ one. $v$ takes the same order. $m$ is a vector in a space that is turned, so it 
 $m \leftarrow (Q_\text{new}^T Q_\text{old})\, m$. $v$ cannot be: squares do not turn. It stays, and belongs to
 slightly wrong directions for a while.
 
-How slightly? This is the $64 \times 128$ layer of a small network on MNIST, in the steps 100 to 300. The share of
-$L$, in the Frobenius norm, that is off the diagonal in the basis, for the two sides, and the mean cosine between a
-column of the 64 and its successor:
+How slightly? This is the $64 \times 128$ layer of a small network on MNIST, in the steps 100 to 300: the share of
+$L$ and of $R$, in the Frobenius norm, that is off the diagonal in the basis.
 
-| | after a renewal | before the next one | cosine |
-|---|---:|---:|---:|
-| $f = 1$ | 7 and 2 % | | 0.99 |
-| $f = 10$ | 16 and 5 % | 29 and 16 % | 0.93 |
-| $f = 100$ | 30 and 15 % | 53 and 40 % | 0.78 |
+| | after a renewal | before the next one |
+|---|---:|---:|
+| $f = 1$ | 7 and 2 % | |
+| $f = 10$ | 16 and 5 % | 29 and 16 % |
+| $f = 100$ | 30 and 15 % | 53 and 40 % |
 
 The network is that of [Shampoo's table](shampoo.py), 300 steps on 12 800 images. The losses at the end are 0.067,
 0.071 and 0.095 for $f = 1$, 10, 100, where Shampoo has 0.070, 0.083 and 0.109, and AdamW 0.131. All are best at
 $\alpha = 0.01$, of four or five rates (medians of three seeds).
 
-## Two products fewer
+## What a step costs
 
-The author keeps $m$ in the coordinates of $\theta$ and turns it in each step: two products to turn $g$, two for $m$,
-two to turn the step back, two for $L$ and $R$. Here $m$ stays in the basis, and is turned when that is: six products
-instead of eight. The numbers are the same, since turning is linear.
-
-With matrices of a small vision transformer, $384 \times 384$, $384 \times 1536$ and $1536 \times 384$, in float32 on
-one thread of a busy CPU, a step takes (CPU time, both in one run):
-
-| | here | pytorch_optimizer | ratio |
-|---|---:|---:|---:|
-| between renewals | 149 ms | 196 ms | 0.76 |
-| with renewals, $f = 10$ | 218 ms | 251 ms | 0.87 |
-| AdamW | 2.2 ms | | |
+Two products turn $g$, two turn the step back, and $L$ and $R$ take one each. The paper and pytorch_optimizer keep
+$m$ in the coordinates of $\theta$ and turn it in every step, which is two more; the author's code turns it back and
+forth, which is four. Here $m$ stays in the basis, and is turned when that is. The numbers are the same, since turning
+is linear.
 
 The six products have $3 r c\, (r + c)$ multiplications. Forward and backward pass have $3 r c\, b$ for $b$ rows
 of input, so SOAP costs as much as $r + c$ more rows: 1920 tokens for $384 \times 1536$.
 
-A product and a QR took 4.1 ms for 384 and 235 ms for 1536, an eigendecomposition 6.8 and 301 ms.
+With matrices of a small vision transformer, $384 \times 384$, $384 \times 1536$ and $1536 \times 384$, in float32 on
+one CPU thread, a step takes 149 ms between renewals (pytorch_optimizer's 196 ms), and 218 ms on average with renewals
+at $f = 10$. AdamW's takes 2.2 ms. A product and a QR took 235 ms for 1536, an eigendecomposition 301 ms.
 
 ## Memory
 
@@ -147,15 +140,14 @@ Two tensors, and two matrices a side: $2 + 2\, (r^2 + c^2) / (r c)$ numbers for 
 | | 384 × 384 | 384 × 1536 | 64 × 64 × 3 × 3 | 50 257 × 768 | with `max_precond_dim=60_000` |
 |---|---:|---:|---:|---:|---:|
 | numbers | 6 | 10.5 | 2.4 | 2.03 | 133 |
-| bytes in float32 | 24 | 42 | 9.8 | 8.1 | 531 |
 
-Adam has 2 numbers and 8 bytes. A dimension above 10 000 keeps its coordinates: the embedding is turned on
-its short side only. Both sides would be 20 GB.
+Adam has 2. A dimension above 10 000 keeps its coordinates: the embedding is turned on its short side only. Both
+sides would be 20 GB in float32.
 
 ## Conventions
 
-- **float32.** The author keeps $L$, $R$ and the bases in float32: over the 25 steps of his trajectory that we compare
-  with, ours in float64 is $5 \cdot 10^{-6}$ away. pytorch_optimizer casts for QR only: $1.1 \cdot 10^{-7}$.
+- **float32.** The author keeps $L$, $R$ and the bases in float32, pytorch_optimizer casts for QR only. In float64 they
+  differ from ours by that: by less than $10^{-5}$ over 100 steps for pytorch_optimizer.
 - **Decay** comes after the step, and not in the first one. AdamW's comes before. Decay in the gradient is not in the
   author's code; here it is in $L$ and $R$, too.
 - **Order.** A step uses the bases of the gradients before it. $L$ and $R$ learn from $g_t$ afterwards.
@@ -171,6 +163,8 @@ its short side only. Both sides would be 20 GB.
 - Wen et al. (2025, arXiv 2509.02046), with every optimizer tuned: those with matrices are the fastest, SOAP and Muon
   among them, 1.4 times AdamW at 0.1 billion parameters, 1.1 times at 1.2 billion. At 16 times the data of a
   compute-optimal run SOAP and [Kron](kron.py) pass Muon.
+- A race on one small GPT, which counts steps and not time, was led in June 2026 by Muon that is fed with SOAP's steps
+  ([result 44](https://github.com/KellerJordan/modded-nanogpt/tree/master/records/track_3_optimization)).
 - Lu et al. (2025, arXiv 2509.22938) trained nanoGPT and a network that colours images, and found no significant
   advantage over Adam or Shampoo in the final loss.
 - Lin et al. (2025, arXiv 2509.03378) estimate $L$ and $R$ by another measure of distance. Their KL-Shampoo is better
@@ -345,21 +339,20 @@ def _turn(state: dict[str, Any], dim: int) -> None:
 #
 # - `lr`: AdamW's is a good first try. Both were best at 0.01 on the small network above.
 # - `betas`: 0.95 for both is the author's choice. With 0.999 the matrices are averages over 1000 steps, and a basis
-#   changes more slowly.
+#   changes more slowly. `shampoo_beta` sets that alone.
 # - `precondition_frequency`: 10. Between 10 and 1 there was little to gain, 100 costs some of the advantage.
 # - `max_precond_dim`: lower it when memory is short. A dimension of 4096 costs 34 million numbers.
 #
 # Leave it where the products weigh: with batches of fewer rows than $r + c$, a step of SOAP costs more than the
-# gradient. Leave it where most parameters are vectors or embeddings, which get Adam or nearly so. Where memory is
-# short, it is the wrong direction.
+# gradient. Leave it where memory is short, or where most parameters are vectors or embeddings, which get Adam or
+# nearly so.
 #
 # ## Traps
 #
 # - **The first step does not move anything.** A test that makes one step and looks for a change fails.
 # - **Directions without signal** get steps of full length: Adam divides each coordinate by its own root, however
 #   small. For $64 \times 64$ gradients of rank 4, a mean with noise twice its size, the cosine of a step with the
-#   mean is 0.30 after 20 steps and 0.31 after 60. Adam has 0.84 and 0.86. With full rank they are 0.84 and 0.86 after
-#   20.
+#   mean is 0.3 after 20 steps and after 60, Adam's 0.85. With full rank both have 0.85.
 # - **A first gradient without full rank** has eigenvectors that are chosen by rounding. Two machines can go two ways
 #   from there. If it has full rank, a turned problem gives the turned steps, up to rounding.
 # - **It cannot resume from Adam's state.** `exp_avg` and `exp_avg_sq` have the same names and shapes, and belong to
