@@ -38,8 +38,8 @@ than the weakest, after so many corrections (*fits*) of size $\mu$:
 With $\mu = 0.1$ the noise of the fits keeps it at 2.3; a smaller $\mu$ gets nearer and takes longer.
 
 What is that worth? Take $\frac12 \lVert A \theta B \rVert^2$ with $A$ of $24 \times 24$ and $B$ of $16 \times 16$,
-singular values from 1 to $1/30$, and 500 steps with a rate that falls to 0. The loss at the end, divided by that at
-the start, for the best rate of a few, one run each:
+singular values from 1 to $1/30$, a Gaussian start, and 500 steps with a rate that falls to 0. The loss at the end,
+divided by that at the start, for the best rate of a few, one run each:
 
 | SGD with momentum | Adam | Kron, diagonal | Kron | Muon | SOAP |
 |---:|---:|---:|---:|---:|---:|
@@ -440,9 +440,9 @@ def balance(factors: Sequence[Tensor]) -> None:
 # ## Choosing, and when not to
 #
 # - `lr`: a third of Adam's, says kron_torch. On pure noise the steps are 4.3 times as long.
-# - `memory_save_mode`: for a weight of $768 \times 3072$ the state is 5.25 times the weight; AdamW's is twice,
-#   SOAP's 10.5 times.
-#   `"smart_one_diag"` keeps the longer side diagonal: 1.25 times. The price is the whitening of that side.
+# - `memory_save_mode`: for a weight of $768 \times 3072$ the state is 5.25 times the weight, AdamW's twice,
+#   SOAP's 10.5 times. `"smart_one_diag"` keeps the longer side diagonal: 1.25 times. The price is the whitening of
+#   that side.
 # - `update_probability`: leave it. A step of that weight took 0.38 s of CPU time on one thread, one with a fit 1.8 s.
 #   With `"smart_one_diag"` it was 0.10 and 0.27 s, AdamW 0.003 s.
 #
@@ -465,7 +465,7 @@ def balance(factors: Sequence[Tensor]) -> None:
 #
 # ## Traps
 #
-# - **Two seeds are two runs.** After 100 steps with $\alpha = 0.02$ parameters are up to 0.25 apart.
+# - **Two values of `seed` are two runs.** After 100 steps with $\alpha = 0.02$ parameters are up to 0.25 apart.
 # - **Half of the fits are gone in step 502**, though the schedule says 99.9 %. Set `update_probability=1.0` to
 #   compare with a method that follows every gradient.
 # - **Convolutions** have a factor for each of four dimensions. A kernel of $3 \times 3$ has two tiny ones, and each

@@ -52,7 +52,7 @@ mean square 1. How much does the first step with $\alpha = 1$ change the output,
 | $64 \times 1024$ | 809 | 18 | 2.8 | 0.70 |
 
 Adam moves every weight by $\alpha$, each with the sign that suits it, and $n$ of them add up. Scion's change would be
-1 at any shape: its rule is made for that. Five Newton-Schulz steps make 0.70 of it.
+1 at any shape. Five Newton-Schulz steps make 0.70 of it.
 
 ## A ball instead of a rate
 
@@ -303,10 +303,10 @@ def best_point(average: Tensor, group: Mapping[str, Any]) -> Tensor:
 #
 # - `scale`: $\rho$ says how large the weights may be. The authors have 50 for the blocks of a GPT and 3000 for its
 #   last layer with `"sign"`, at $\alpha = 2^{-12}$; 8 and 128 at $2^{-4}$ for a small convolutional network; 1 and
-#   1024 at $2^{-6}$ for a perceptron. Tune it on a narrow model.
+#   1024 at $2^{-6}$ for a perceptron. The last layer has more, as logits must be able to grow. Tune it on a narrow
+#   model.
 # - `lr`: what counts without decay is $\alpha\rho$. With decay $\alpha$ alone is how fast the past is forgotten:
 #   $1 / \alpha$ steps.
-# - The state is one tensor of the weight's shape. AdamW has two.
 #
 # ```python
 # Scion(
@@ -329,7 +329,6 @@ def best_point(average: Tensor, group: Mapping[str, Any]) -> Tensor:
 #   $\rho$ is what it balances. A schedule that takes $\alpha$ to 0 ends both.
 # - **The radius bounds the network.** In the constrained form each layer enlarges a root mean square by $\rho$ at
 #   most. If the task needs more, the loss stays high and the gradient does not shrink.
-# - **$\alpha\lambda > 1$** goes past the point, and signs alternate.
 # - **A step does not shrink near the minimum.** Its length is $\alpha\rho$ as long as there is any gradient. Let
 #   $\alpha$ fall to 0.
 # - **Gradient clipping** does nothing to the length. It only gives the clipped gradient less weight in $B$.

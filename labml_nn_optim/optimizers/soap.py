@@ -150,7 +150,8 @@ sides would be 20 GB in float32.
   differ from ours by that: by less than $10^{-5}$ over 100 steps for pytorch_optimizer.
 - **Decay** comes after the step, and not in the first one. AdamW's comes before. Decay in the gradient is not in the
   author's code; here it is in $L$ and $R$, too.
-- **Order.** A step uses the bases of the gradients before it. $L$ and $R$ learn from $g_t$ afterwards.
+- **Order.** A step uses the bases of the gradients before it, which is why the first one does not move. $L$ and $R$
+  learn from $g_t$ afterwards.
 - **Vectors, kernels.** The author can give vectors a basis (`precondition_1d`) and merge the small dimensions of a
   kernel (`merge_dims`), both off by default. Neither is here: a kernel has a basis for each dimension.
 - **Defaults** are the author's: $\alpha = 0.003$, both $\beta$ 0.95, $\lambda = 0.01$.
@@ -349,7 +350,7 @@ def _turn(state: dict[str, Any], dim: int) -> None:
 #
 # ## Traps
 #
-# - **The first step does not move anything.** A test that makes one step and looks for a change fails.
+# - **The first step does not move anything.** A test of one step sees no change.
 # - **Directions without signal** get steps of full length: Adam divides each coordinate by its own root, however
 #   small. For $64 \times 64$ gradients of rank 4, a mean with noise twice its size, the cosine of a step with the
 #   mean is 0.3 after 20 steps and after 60, Adam's 0.85. With full rank both have 0.85.
