@@ -48,7 +48,7 @@ def font() -> set[int]:
 def shown_characters(mathml: str) -> set[int]:
     """The characters that a browser takes from the font: a lone letter in `<mi>` is italic."""
     found = {ord(character) for character in unescape(re.sub(r"<[^>]*>", "", mathml))}
-    for letter in re.findall(r"<mi>(\w)</mi>", mathml):
+    for letter in re.findall(r'<mi(?: data-sym="\w+")?>(\w)</mi>', mathml):
         for first, italic in ITALIC.items():
             offset = ord(letter) - ord(first)
             if 0 <= offset < 25 + (first in "Aa") and letter != "h":

@@ -1,6 +1,7 @@
 """What holds for every chapter of this course. The plugins are left out: they have their own tests."""
 
 import gzip
+import posixpath
 import re
 
 import markdown
@@ -59,6 +60,46 @@ def test_every_page_passes_python_markdown_byte_for_byte(pages):
 def test_no_page_is_larger_than_its_budget(pages):
     for html in pages.values():
         assert len(gzip.compress(html.encode())) < MOST_COMPRESSED_BYTES
+
+
+def links(name: str, html: str) -> set[tuple[str, str]]:
+    """Page and anchor of the links that stay in the course."""
+    found = set()
+    for address in re.findall(r'<a [^>]*?href="([^"]*)"', html):
+        path, _, anchor = address.partition("#")
+        page = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+        if anchor and ":" not in address:
+            found.add((page.removesuffix(".html"), anchor))
+    return found
+
+
+def test_every_link_to_a_definition_or_to_its_users_leads_to_an_anchor(pages):
+    anchors = {name: set(re.findall(r'\sid="([^"]*)"', html)) for name, html in pages.items()}
+    followed = 0
+    for name, html in pages.items():
+        parts = re.findall(r"<pre>.*?</pre>", html, re.S)
+        parts += re.findall(r'<section class="lit-used".*?</section>', html, re.S)
+        for target, anchor in links(name, "".join(parts)):
+            assert anchor in anchors[target]
+            followed += 1
+    assert followed > 10 * len(pages)
+
+
+def test_every_symbol_of_a_table_is_marked_in_a_formula_and_in_the_code(course, pages):
+    for name, chapter in course.chapters.items():
+        html = pages[name]
+        for symbol in chapter.front_matter.symbols:
+            mark = re.escape(f'data-sym="{symbol.identifier}"')
+            assert re.search(rf"<m\w+[^>]* {mark}", html)
+            assert re.search(rf"<(var|a) [^>]*{mark}", html)
+
+
+def test_the_index_of_identifiers_says_who_calls_a_method_of_torch(pages):
+    row = re.search(r'<dt id="torch.Tensor.lerp_">.*?</dd>', pages["identifiers"])[0]
+    assert '"https://docs.pytorch.org/docs/stable/generated/torch.Tensor.lerp_.html"' in row
+    line = int(re.search(r'<a href="optimizers/adam.html#line-(\d+)">Adam</a>', row)[1])
+    code = (ROOT / "labml_nn_optim/optimizers/adam.py").read_text().split("\n")
+    assert ".lerp_(" in code[line - 1]
 
 
 def test_every_chapter_says_in_one_sentence_what_it_is_about(course):
