@@ -4,15 +4,15 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from site_gen.build import build
 from site_gen.config import read_settings
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
 from tests.site_gen.conftest import FIXTURE
-from tests.site_gen.test_browser import ARGUMENTS, CHROMIUM, SCHEMES, opened, pytestmark, serving
 from tests.site_gen.test_course import chapter
 
-__all__ = ["pytestmark"]
+pytestmark = NEEDS_BROWSER
 
 PROSE = r"""With $m$ of the step before:
 
@@ -42,10 +42,8 @@ FILLER = "".join(f"\n\n# Line {number} of many.\nx{number} = {number}\n" for num
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with running_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +236,7 @@ CONTRAST = """(e) => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_lit_places_are_read_well_and_have_more_than_a_colour(browser, address, scheme):
     with opened(browser, address, 1280, scheme) as page:
         ready(page)
