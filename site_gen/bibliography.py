@@ -67,7 +67,7 @@ def _item(paper: Paper, citing: list[Chapter], course: Course, seen_from: Chapte
     return (
         f'<li id="{key}"><p>{escape(paper.by)}. <cite>{escape(paper.title)}</cite>. '
         f'{venue}{paper.year}. <a href="{escape(paper.link)}">{escape(paper.where)}</a></p>'
-        f'{cited}<details data-search-exclude="bibtex"><summary>BibTeX</summary>'
+        f"{cited}<details><summary>BibTeX</summary>"
         f'<div class="highlight"><pre><code>{entry}</code></pre></div></details></li>\n'
     )
 

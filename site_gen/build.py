@@ -17,7 +17,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
 from mkdocs.utils import clean_directory
 
-from site_gen import bibliography, hover_cards
+from site_gen import bibliography, hover_cards, search
 from site_gen.chapters import Chapter, load
 from site_gen.config import Settings
 from site_gen.course import Course
@@ -30,6 +30,8 @@ from site_gen.plugins import Plugin, load_plugins
 
 ASSETS = Path(__file__).parent / "assets"
 ASSET_FOLDER = "assets/site_gen"
+# What scripts load when it is needed.
+ON_DEMAND = "/on_demand/"
 MARKER = ".site_gen"
 
 
@@ -71,7 +73,7 @@ def generate(settings: Settings) -> Generated:
     generated = Generated(
         course.navigation(),
         [path for path in assets if path.endswith(".css")],
-        [path for path in assets if path.endswith(".js")],
+        [path for path in assets if path.endswith(".js") and ON_DEMAND not in path],
         frozenset(changed),
     )
     configuration = resolved_configuration(settings, generated).encode()
@@ -88,6 +90,8 @@ def resolved_configuration(settings: Settings, generated: Generated) -> str:
         "site_dir": "site",
         "hooks": [],
         "nav": generated.navigation,
+        # Without a word about plugins MkDocs takes its own search.
+        "plugins": options.get("plugins", []),
         "extra_css": [*generated.styles, *options.get("extra_css", [])],
         "extra_javascript": [*generated.scripts, *options.get("extra_javascript", [])],
     }
@@ -170,8 +174,9 @@ def _docs(settings: Settings) -> dict[str, Path]:
 
 
 def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
-    """Return the styles, scripts and fonts that every page needs."""
-    own = {f"{ASSET_FOLDER}/{path.name}": path for path in sorted(ASSETS.iterdir())}
+    """Return the styles, scripts and fonts of the pages."""
+    files = sorted(path for path in ASSETS.rglob("*") if path.is_file())
+    own = {f"{ASSET_FOLDER}/{path.relative_to(ASSETS).as_posix()}": path for path in files}
     added = [path for plugin in plugins for path in plugin.assets()]
     return own | {f"assets/plugins/{path.name}": path for path in added}
 
@@ -181,6 +186,7 @@ def shared_files(course: Course) -> dict[str, bytes]:
     files = {f"{ASSET_FOLDER}/{hover_cards.FILE}": hover_cards.cards_script(course).encode()}
     if any(chapter.lists_papers for chapter in course.chapters.values()):
         files[bibliography.FILE] = bibliography.bibtex_file(course).encode()
+    files[f"{ASSET_FOLDER}/{search.FILE}"] = search.index_script(course).encode()
     files[LLMS] = llms_txt(course).encode()
     changes = changes_page(course)
     if changes and course.settings.site_url:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from site_gen.chapters import Chapter
 from site_gen.course import Course
 from site_gen.errors import SiteError
-from site_gen.prose import Heading, text_below
+from site_gen.prose import Heading, sections_of
 
 FEED = "feed.xml"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}\b")
@@ -52,7 +52,9 @@ def _fill(parent: ElementTree.Element, **texts: str) -> None:
 def _entries(chapter: Chapter) -> Iterator[tuple[Heading, str]]:
     for block in chapter.blocks:
         for prose in block.prose:
-            yield from zip(prose.headings, text_below(prose), strict=True)
+            for heading, text in sections_of(prose):
+                if heading:
+                    yield heading, text
 
 
 def _day(heading: Heading, chapter: Chapter) -> datetime:

@@ -45,7 +45,7 @@ def _part(part: Part, course: Course, seen_from: Chapter) -> str:
         f' <span class="lit-count"></span></h2>\n'
         f'<div class="lit-drawing" role="region" tabindex="0" aria-label="Map of part {label}">'
         f"{_svg(part.chapters, inside, course, seen_from)}</div>\n"
-        f'<details data-search-exclude="list"><summary>As a list</summary>'
+        f"<details><summary>As a list</summary>"
         f"<ul>{items}</ul></details></section>"
     )
 

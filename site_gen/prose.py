@@ -132,17 +132,31 @@ def plain(text: str) -> str:
     )
 
 
-def text_below(piece: ParsedProse) -> list[str]:
-    """Return, for each heading, the text between it and the next one, without marks."""
-    texts: list[list[str]] = []
+def sections_of(piece: ParsedProse) -> Iterator[tuple[Heading | None, str]]:
+    """Yield each heading with the text between it and the next, without marks.
+
+    The text before the first heading comes with None. Code blocks and displayed formulas are left out.
+    """
+    headings = iter(piece.headings)
+    heading: Heading | None = None
+    texts: list[str] = []
+    inside_heading = False
     for token in piece.tokens:
         if token.type == "heading_open":
-            texts.append([])
-        elif token.type == "inline" and texts:
-            inside = [child for child in _all_tokens(token.children or ()) if not child.children]
-            texts[-1].append("".join(" " if t.type in LINE_BREAKS else t.content for t in inside))
-    # The first of each is the heading's own text.
-    return [" ".join(text[1:]) for text in texts]
+            yield heading, " ".join(texts)
+            heading, texts = next(headings), []
+        inside_heading = token.type == "heading_open" or (
+            inside_heading and token.type != "heading_close"
+        )
+        if not inside_heading:
+            texts.append(_text_of(token))
+    yield heading, " ".join(texts)
+
+
+def _text_of(token: Token) -> str:
+    """Return the text of a block; formulas within it as TeX, code and formulas of their own not."""
+    leaves = [each for each in _all_tokens(token.children or ()) if not each.children]
+    return "".join(" " if each.type in LINE_BREAKS else each.content for each in leaves)
 
 
 def slug(text: str, words: int | None = None) -> str:
@@ -298,7 +312,7 @@ def _math(tokens: Sequence[Token], index: int, environment: Any) -> str:
         explain = token.meta.get("explain")
         address = environment["references"].symbol(token.content) if explain else None
         return _explained(markup, address)
-    return f'<span class="lit-formula" data-search-exclude="formula">{markup}</span>'
+    return f'<span class="lit-formula">{markup}</span>'
 
 
 def _code_block(tokens: Sequence[Token], index: int, environment: Any) -> str:

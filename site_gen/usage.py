@@ -82,7 +82,7 @@ def identifier_index(course: Course, seen_from: Chapter, _: References) -> str:
         )
         anchor = escape(f"names-{owner}")
         html.append(f'<h2 id="{anchor}"><code>{escape(owner)}</code></h2><dl>{rows}</dl>')
-    return f'<div class="lit-index" data-search-exclude="index">{"".join(html)}</div>'
+    return f'<div class="lit-index">{"".join(html)}</div>'
 
 
 def _row(used: Used[External], seen_from: Chapter, course: Course) -> Markup:

@@ -172,16 +172,6 @@ def test_a_page_reads_without_javascript(browser, fixture_site):
         assert page.locator(".lit-solution p").is_visible()
 
 
-def test_the_search_finds_a_method_and_leads_to_it(browser, fixture_site):
-    with opened(browser, f"{fixture_site}") as page:
-        page.locator("[data-md-component=search-query]").focus()
-        page.get_by_text("Type to start searching").wait_for(state="attached")
-        page.keyboard.type("nesterov")
-        result = page.locator(".md-search-result__link[href*='Momentum.nesterov']")
-        result.first.wait_for(state="attached")
-        assert "momentum/" in result.first.get_attribute("href")
-
-
 def test_a_value_of_a_curve_is_read_out_below_the_chart(browser, course_site):
     with opened(browser, f"{course_site}optimizers/adam.html") as page:
         reading = page.locator(".curve-reading").nth(5)
