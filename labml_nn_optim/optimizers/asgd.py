@@ -12,7 +12,7 @@ paper:
     authors: Stephen Merity, Nitish Shirish Keskar, Richard Socher
     year: 2017
     arxiv: "1708.02182"
-    venue: ICLR 2018
+    venue: ICLR
 chapter: "8.6"
 needs: [optimizers/sgd, averaging]
 symbols:

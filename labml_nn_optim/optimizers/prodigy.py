@@ -7,7 +7,7 @@ paper:
   authors: Konstantin Mishchenko, Aaron Defazio
   year: 2023
   arxiv: "2306.06101"
-  venue: ICML 2024
+  venue: ICML
 chapter: "5.4"
 needs: [optimizers/adam, totals]
 symbols:
