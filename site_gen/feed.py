@@ -31,7 +31,8 @@ def feed(chapter: Chapter, course: Course, site_url: str) -> bytes:
         day = format_datetime(_day(heading, chapter), usegmt=True)
         _fill(item, title=heading.text, link=link, guid=link, pubDate=day, description=text)
     ElementTree.indent(rss)
-    return ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True) + b"\n"
+    text = ElementTree.tostring(rss, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
 
 def changes_page(course: Course) -> Chapter | None:

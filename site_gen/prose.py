@@ -35,14 +35,22 @@ WRAPPERS = ("glossary", "notation", "columns", "column", "choices")
 TEXT_OPENS = {"paragraph_open", "td_open", "dd_open"}
 
 
+@dataclass(frozen=True)
+class Picture:
+    """The address of a picture, and its width and height where they are known."""
+
+    address: str
+    size: tuple[int, int] | None = None
+
+
 class References(Protocol):
     """What prose can point at. All of them raise SiteError for what does not exist."""
 
     def link(self, target: str, line: int) -> str:
         """Return the address for a link that is written as `target`."""
 
-    def image(self, target: str, line: int) -> str:
-        """Return the address for a picture that is written as `target`."""
+    def image(self, target: str, line: int) -> Picture:
+        """Return the address and size of a picture that is written as `target`."""
 
     def definition(self, name: str) -> str | None:
         """Return the address of the class or function that inline code names, if it is one."""
@@ -58,14 +66,6 @@ class References(Protocol):
 
     def has_card(self, target: str) -> bool:
         """Whether what a link names, as it is written, is a paper, a term or a symbol."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The address of a picture, and its width and height where they are known."""
-
-    address: str
-    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
