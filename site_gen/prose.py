@@ -143,14 +143,14 @@ def sections_of(piece: ParsedProse) -> Iterator[tuple[Heading | None, str]]:
     inside_heading = False
     for token in piece.tokens:
         if token.type == "heading_open":
-            yield heading, " ".join(texts)
+            yield heading, " ".join(filter(None, texts))
             heading, texts = next(headings), []
         inside_heading = token.type == "heading_open" or (
             inside_heading and token.type != "heading_close"
         )
         if not inside_heading:
             texts.append(_text_of(token))
-    yield heading, " ".join(texts)
+    yield heading, " ".join(filter(None, texts))
 
 
 def _text_of(token: Token) -> str:
