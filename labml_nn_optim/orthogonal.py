@@ -38,9 +38,8 @@ $10^{-4}$ to 0.124, with a median of 0.050. After five steps that multiply matri
 | 12 steps of $2x - 1.5 x^3 + 0.5 x^5$ | 0.59 | 1.00 | 1.00 |
 | 8 steps of Polar Express | 0.79 | 1.00 | 1.00 |
 
-These are medians of ten matrices. Medians and largest values hardly differ between them. The least ones do: with
-Jordan's coefficients they go from 0.004 to 0.22, with Polar Express from 0.007 to 0.44. The least singular value of
-a square Gaussian matrix varies that much.
+These are medians of ten matrices. Medians and largest values hardly differ between them. The least ones do, up to
+fiftyfold: the least singular value of a square Gaussian matrix varies that much.
 
 [Muon](optimizers/muon.py) does this to every matrix in every step. It wants all singular values at 1 and is content
 with nearly.
@@ -58,11 +57,10 @@ $$
 since $u_i^T O v_i \le 1$ for unit vectors, and $U V^T$ has equality in all terms. "Orthogonalize" means this, not
 the method of Gram and Schmidt, whose result depends on the order of the rows.
 
-A singular value decomposition gives $U V^T$ exactly. On one CPU thread in float32 it is not even slower: 15 ms for
-$384 \times 384$ and 108 ms for $768 \times 768$, where five steps take 16 and 122 ms. The steps are for GPUs.
+A singular value decomposition gives $U V^T$ exactly. On one CPU thread in float32 it is hardly slower: 22 ms for
+$384 \times 384$ and 130 ms for $768 \times 768$, where five steps take 15 and 118 ms. The steps are for GPUs.
 Products of matrices are what these do best, above all in half precision. Amsel et al. call a decomposition
-prohibitively expensive there, as it leaves most of the parallel units idle, and torch has none for bfloat16. No GPU
-was at hand to measure the difference.
+prohibitively expensive there, and torch has none for bfloat16. We measured no GPU.
 
 ## Odd polynomials act on singular values
 
@@ -102,7 +100,7 @@ Jordan's coefficients $(3.4445, -4.7750, 2.0315)$ buy slope at 0 and pay at 1. F
 $3.4445^5 = 485$. The price: $p(1) = 0.701$. There is a fixed point, at 0.868, and the slope there is $-1.58$: what
 comes near it is thrown out again, however many steps follow. No harm is done, as nothing escapes. The local maximum
 of $p$ is 1.202, its local minimum 0.682, and after five steps all that began between 0.0015 and 1 lies between the
-two:
+two. That is enough for Muon:
 
 | begins at | cubic | quintic | Jordan's | Polar Express |
 |---:|---:|---:|---:|---:|
@@ -127,18 +125,17 @@ $\ell$, at the two extrema between, and at $u$. Given the four points, $a$, $b$,
 equations. Given the coefficients, the extrema solve a quadratic. A few rounds of both are enough
 ([_closest_to_one](#_closest_to_one)).
 
-From $[0.001, 1]$ the values go to $[0.008, 1.99]$, $[0.033, 1.97]$, $[0.13, 1.87]$, $[0.42, 1.56]$ and
-$[0.85, 1.12]$. The slopes multiply to 986, twice Jordan's. A sixth step leaves an error of 0.004, a seventh
-$4 \cdot 10^{-7}$.
-
 The authors made two changes to what is optimal, and both are needed.
 
 - **A cushion.** The best polynomial for $[0.001, 1]$ is 0.0085 at 0.82. Large values would be thrown back to where
-  small ones are, and their digits lost. Serve $[0.024, 1]$ instead, and that dip is 0.18; the slope falls from 8.47
-  to 7.57. Then the polynomial is scaled so that the image of the true interval is centred at 1 again.
-- **A safety factor.** The first polynomial has the slope 26 at 1 without the cushion and 22 with it. Rounding makes
-  values a little larger than $u$, and they grow: 1.005 would become $10^{60}$ in five steps. So each step but the
-  last is made for an interval that is 1 % longer. 1.005 becomes 0.89 and 1.01 becomes 1.09. 1.02 is still lost.
+  small ones are, and their digits lost. So find the best one for $[0.024, 1]$ instead, and scale it so that the
+  image of the true interval is centred at 1 again. That dip is then 0.20; the slope at 0 falls from 8.47 to 8.29.
+- **A safety factor.** This polynomial has the slope 24 at 1. Rounding makes values a little larger than $u$, and they
+  grow: 1.005 would become more than $10^{50}$ in five steps. So each step but the last is made for an interval that
+  is 1 % longer. 1.005 becomes 0.89 and 1.01 becomes 1.09. 1.02 is still lost.
+
+With both, five steps take $[0.001, 1]$ to $[0.85, 1.12]$, and the slopes multiply to 986, twice Jordan's. Six leave
+an error of 0.004, seven $4 \cdot 10^{-7}$.
 
 The interval begins at 0.001 for all matrices. That is a guess, and a harmless one: smaller values still grow by
 986.
@@ -152,16 +149,16 @@ $$
 X_{k+1} = F_k X_k, \qquad G_{k+1} = F_k G_k F_k, \qquad X_n = (F_{n-1} \cdots F_0)\, X_0
 $$
 
-Everything between the first $X_0 X_0^T$ and the last product is $r \times r$. For $\rho\, r$ columns and five
-steps, in units of $r^3$ multiplications, and on one thread in float32:
+Everything between the first $X_0 X_0^T$ and the last product is $r \times r$. For $c = \rho\, r$ columns and five
+steps, in units of $r^3$ multiplications:
 
-| | step by step | Gram matrix | measured, ms |
-|---|---:|---:|---:|
-| in general | $10 \rho + 5$ | $2 \rho + 17$ | |
-| $384 \times 384$ | 15 | 19 | |
-| $384 \times 768$ | 25 | 21 | 25.7 and 22.3 |
-| $384 \times 1536$ | 45 | 25 | 45.9 and 25.7 |
-| $256 \times 2304$ | 95 | 35 | 28.7 and 10.9 |
+| | step by step | Gram matrix |
+|---|---:|---:|
+| in general | $10 \rho + 5$ | $2 \rho + 17$ |
+| $384 \times 384$ | 15 | 19 |
+| $384 \times 768$ | 25 | 21 |
+| $384 \times 1536$ | 45 | 25 |
+| $256 \times 2304$ | 95 | 35 |
 
 Kernels of convolutions are such matrices, $r \times 9 r$ for $3 \times 3$. From $\rho = 2$ on the Gram matrix is
 used here.
@@ -169,7 +166,7 @@ used here.
 It has a catch. $X X^T$ has no negative eigenvalue. $F G F$, computed from a rounded $G$, can have one: a zero
 eigenvalue becomes $-\delta$. Each step multiplies it by at least $a^2$, and a negative one is not caught by the
 bend of $p$. For a $128 \times 512$ matrix of rank 8 in float32, Jordan's coefficients and all steps on one Gram
-matrix, 8 steps are fine, the largest singular value after 10 is $10^{11}$, and after 12 there are NaN.
+matrix, 8 steps are fine, the largest singular value after 10 is more than $10^{10}$, and after 12 there are NaN.
 
 So the steps are cut into parts, and each part begins with a new $X X^T$. A part ends when $\varepsilon \prod a_k^2$
 passes 0.1, where $\varepsilon$ is the distance from 1 to the next number: how much of a rounding error would be
@@ -179,8 +176,7 @@ Zhang, Amsel, Chen and Dao published the [same idea](https://dao-lab.ai/blog/202
 for GPUs, in float16 with one new start after two steps.
 
 Half precision has one more trap. $a I + b\, G + c\, G^2$, rounded to eight digits, has lost what is small beside $a$ on
-its diagonal. So a factor is kept as $a I + U$, and $a$ is added inside a product, which sums in float32: 1.2 % of
-error on the first matrix of the next table instead of 2.0 %.
+its diagonal. So a factor is kept as $a I + U$, and $a$ is added inside a product, which sums in float32.
 
 ## What half precision does
 
@@ -188,22 +184,20 @@ Compared with the same steps in float64, relative in the Frobenius norm:
 
 | five steps with Jordan's coefficients | float32 | bfloat16 | cosine, bfloat16 |
 |---|---:|---:|---:|
-| Gaussian, $256 \times 256$ | $10^{-6}$ | 1.2 % | 0.9999 |
-| a momentum of [Muon](optimizers/muon.py)'s example, $128 \times 128$ | $10^{-5}$ | 17 % | 0.985 |
-| rank 8, $128 \times 512$ | $6 \cdot 10^{-5}$ | 37 % | 0.94 |
+| Gaussian, $256 \times 256$ | $2 \cdot 10^{-6}$ | 1.2 % | 0.9999 |
+| a momentum of [Muon](optimizers/muon.py)'s example, $128 \times 128$ | $7 \cdot 10^{-6}$ | 17 % | 0.985 |
+| rank 8, $128 \times 512$ | $7 \cdot 10^{-5}$ | 37 % | 0.94 |
 
 The Gaussian matrix flatters. bfloat16 has eight binary digits, and what is less than 1/256 of the largest values is
-lost in their rounding. The steps cannot tell noise from a rare direction, and amplify both. Five matrices
-of rank 8 came back with ninth singular values of 0.17 to 0.20. Polar Express amplifies more, and with it noise: 0.4
-after five steps, 1.0 after eight. Models are trained this way all the same, so "orthogonal" is meant
-loosely.
+lost in their rounding. The steps cannot tell noise from a rare direction, and amplify both. The matrix of rank 8
+comes back with a ninth singular value of 0.19. Polar Express amplifies noise more: to 0.4 in five steps, to 1.0 in
+eight. Models are trained this way all the same, so "orthogonal" is meant loosely.
 
 ## Conventions
 
-- **Coefficients.** [polar_express](#polar_express) gives those that the authors print: up to $10^{-14}$ in the
-  first six steps, $2 \cdot 10^{-11}$ in the seventh. Their eighth is the limit, $4 \cdot 10^{-9}$ away. They cut
-  their table to the number of steps; here the last step has no safety factor whatever its number. They also divide
-  the norm by 1.01 more. For five steps the two make 3.1 % on a Gaussian matrix.
+- **Coefficients.** [polar_express](#polar_express) gives those that the authors print; their eighth triple is the
+  limit of all that follow. They cut their table to the number of steps; here the last step has no safety factor
+  whatever its number. They also divide the norm by 1.01 more.
 - Tables called `polar_express` elsewhere are others: the first $a$ is 8.205 here, 8.237 in timm 1.0.31.
 - **$\varepsilon$.** Jordan adds $10^{-7}$ to the norm, torch and this file divide by at least $10^{-7}$. A zero
   matrix stays zero, and one with a norm far below $10^{-7}$ comes back small.
@@ -357,20 +351,19 @@ def _closest_to_one(lower: float, upper: float) -> Coefficients:
 
 # ## Choosing
 #
-# - Jordan's five steps are the default of his code, torch, optax and pytorch_optimizer. timm has a table with one
-#   triple for each step, `quintic`.
+# - Jordan's five steps are the default of his code, torch, optax and pytorch_optimizer.
 # - Amsel et al. compare Muon on a GPT-2 Large with 774 million parameters and a billion tokens, each with its best
 #   rate: a validation loss of 3.340 for Polar Express, 3.398 for Jordan's. Liu et al. (2025, arXiv 2502.16982) found
 #   ten of Jordan's steps more exact and no better for training than five.
-# - More than eight steps of Polar Express have nothing left to do above 0.001.
-# - Outside of a training, when you want the polar factor itself in float32: eight steps, or `torch.linalg.svd`.
+# - Outside of a training, when you want the polar factor itself in float32: eight steps of Polar Express, which leave
+#   nothing to do above 0.001, or `torch.linalg.svd`.
 #
 # ## Traps
 #
 # - **A matrix of low rank has no unique polar factor.** Where $\sigma_i = 0$ any direction would do. Exact zeros stay
 #   zeros here; rounded ones are noise that grows with every step.
 # - **More steps are not more exact** if the matrix is nearly singular: they amplify rounding until it counts. In
-#   float32 and with rank 8, the error is $6 \cdot 10^{-5}$ after 5 of Jordan's steps and 0.14 after 12.
+#   float32 and with rank 8, the error is $7 \cdot 10^{-5}$ after 5 of Jordan's steps and more than 0.1 after 12.
 # - **One NaN or infinity** makes the whole matrix NaN: the norm sees to that.
 # - **Coefficients of your own** may diverge beyond 1, where rounding leads. Look at $p(1.01)$.
 #

@@ -49,7 +49,7 @@ bfloat16 has 8 bits of precision, float16 has 11, float32 has 24. So this far ap
 | 0.0156 to 0.0313 | 0.00012 | 0.000015 | $1.9 \cdot 10^{-9}$ |
 
 An update under half a spacing is lost. It is lost for good: the next step starts from the same weight. Of weights
-with a standard deviation $\sigma$, this share moves in a step of length $\alpha$:
+that are normal with standard deviation $\sigma$, this share moves in a step of length $\alpha$:
 
 | $\sigma$ | $\alpha = 0.001$ | $0.0001$ | $0.00001$ |
 |---:|---:|---:|---:|
@@ -88,18 +88,16 @@ $$
 \text{spread} = \sqrt{D\, (s - \alpha)} \quad \text{for the distance } D = n \alpha
 $$
 
-20 000 weights that start at 1 (4000 in the last two rows):
+20 000 weights that start at 1 (4000 in the last row):
 
 | $\alpha$ | steps | should be | mean | spread | by the formula |
 |---:|---:|---:|---:|---:|---:|
 | $10^{-3}$ | 100 | 0.9 | 0.8998 | 0.0171 | 0.0170 |
 | $10^{-4}$ | 1000 | 0.9 | 0.9002 | 0.0195 | 0.0195 |
 | $10^{-5}$ | 10 000 | 0.9 | 0.8996 | 0.0196 | 0.0197 |
-| $10^{-6}$ | 10 000 | 0.99 | 0.9899 | 0.0063 | 0.0062 |
 
-What counts is the way, not the number of steps. But a way to and fro counts in full: weights with $\sigma = 0.02$
-that take 10 000 steps of $10^{-5}$ on pure noise end 0.0029 from where float32 ends. In training the loss pulls
-them back.
+What counts is the way, not the number of steps. But a way to and fro counts in full: on pure noise the spread grows
+as if all steps had led in one direction. In training the loss pulls the weights back.
 
 ## What is lost can be kept
 
@@ -113,7 +111,10 @@ $$
 \end{aligned}
 $$
 
-How exact is it? Let $2^e \le \lvert \theta \rvert < 2^{e+1}$. Neighbours are $2^{e-7}$ apart, so $c$ is at most
+The model computes with $\theta$ alone. Its 8 bits are what the forward pass sees in any case, also with a copy in
+float32.
+
+How exact is the pair? Let $2^e \le \lvert \theta \rvert < 2^{e+1}$. Neighbours are $2^{e-7}$ apart, so $c$ is at most
 $2^{e-8}$. Being so much smaller, it has neighbours within $2^{e-16}$, and rounding it costs $2^{e-17}$ at most:
 
 $$
@@ -123,8 +124,7 @@ $$
 The pair is a number of 17 bits. That is often said to be as good as float32, which has 24, and there is a threshold
 as ever, $2^9$ times lower. At a weight of 1, steps of $2^{-17}$ all get through. Steps of $2^{-18}$ walk 0.00098 and
 stop: there the spacing of $c$ is $2^{-17}$. Steps a little longer get through, and round to the same side for a
-long time: 10 000 of $10^{-5}$ lead from 1 to 0.9117 instead of 0.9. As many of $10^{-6}$ lead to 0.9995 instead of
-0.99.
+long time: 10 000 of $10^{-5}$ lead from 1 to 0.912 instead of 0.9.
 
 So which is closer? Lion, 1000 steps, weights with $\sigma = 0.02$, gradients with mean 0.1 and noise of size 1. The
 error against float64, root mean square, divided by that of the movement (for Kahan that of the pair):
@@ -136,10 +136,8 @@ error against float64, root mean square, divided by that of the movement (for Ka
 | $10^{-6}$ | 0.99 | 0.51 | 0.024 | 0.0006 |
 | $10^{-7}$ | 1.00 | 1.6 | 0.34 | 0.0045 |
 
-In the last row the mean movement is 1.01 of what it should be by chance, 0.84 with Kahan and 0.0005 with nearest.
-
-The model computes with $\theta$ alone. Its 8 bits are what the forward pass sees in any case, also with a copy in
-float32.
+The error by chance is noise, that of the other two a lag: in the last row the mean movement is 1.01 of what it
+should be by chance, 0.84 with Kahan and 0.0005 with nearest.
 
 ## Bytes
 
@@ -163,18 +161,18 @@ format ([8-bit Adam](optimizers/adam_8bit.py)), or their own rounding by chance,
 ## Dice that everyone has
 
 Two copies of a model on two GPUs get the same gradients and must make the same step. If each rounds with random
-numbers of its own, they part: after 1000 random steps of $10^{-5}$ 97 % of the weights differ, by 1.3 times the way
-that either has gone. Nothing reports it. OneTrainer met this and now seeds by the step (pull request 804).
+numbers of its own, they part, and nothing reports it. OneTrainer met this and now seeds by the step (pull request
+804).
 
 Here there is no generator. The 16 random bits of a weight are a hash of two numbers: the step that it makes, and
 its *place*, the count of elements before it through all groups. What holds, then:
 
 - A run that is resumed rounds as if it had not stopped. The step is in the checkpoint; there is no seed to keep.
 - Pieces, `per_tensor=True` and `flat=True` give the same weights, to the last bit. A compiled kernel computes other
-  last bits in float32, and those turn a die now and then: 3 of 605 000 weights in four steps of AdamW.
+  last bits in float32, and those turn a die now and then.
 - All replicas round alike. [Sharded](sharded.py) by rows, a parameter is rounded as it would be in one piece; cut
   otherwise, some elements share their dice with others, and each is still rounded fairly.
-- No two weights of one process share a die in a step. In llm.c tensors did, until pull request 597.
+- No two weights of one process share a die in a step.
 - Parameters in another order, or another one in front of them, mean other dice. A group added at the end does not.
 
 For bfloat16 the hash makes an exact coin. float32 has 16 bits more, so $p$ is a multiple of $2^{-16}$. bfloat16 is
@@ -189,9 +187,7 @@ the moments in bfloat16. The loss on all images, medians of three seeds, from 2.
 | | $\alpha$ | float32 | nearest | stochastic | Kahan |
 |---|---:|---:|---:|---:|---:|
 | AdamW | 0.001 | 0.032 | 0.152 | 0.032 | 0.032 |
-| | 0.0003 | 0.125 | 0.730 | 0.125 | 0.125 |
 | | 0.0001 | 0.445 | 2.140 | 0.445 | 0.445 |
-| | 0.00003 | 1.589 | 2.305 | 1.590 | 1.589 |
 | Lion | 0.0001 | 0.201 | 2.173 | 0.202 | 0.201 |
 
 From seed to seed the loss differs by 6 to 19 %. The medians of float32, stochastic and Kahan differ by 0.6 % at
@@ -200,13 +196,12 @@ most, so the noise of the dice is not seen here.
 ## Who does it
 
 - Zamirai et al. (2020) name the cause, the rounding of the update, and propose both remedies. They report up to 7 %
-  more accuracy than with nearest, and 0.1 % less to 0.2 % more than float32, on seven tasks.
+  more accuracy than with nearest, and that of float32 within 0.2 %, on seven tasks.
 - Ozkara, Yu and Park (2025, arXiv 2502.20566) train language models of up to 6.7 billion weights in bfloat16 with
   stochastic rounding, and report a better perplexity than mixed precision, at up to 1.54 times the speed and with
-  30 % less memory. They share their random numbers between processes, too.
+  30 % less memory.
 - **optimi** has `kahan_sum`, on for half precision by default; **pytorch_optimizer** has it in StableAdamW. Their
-  moments are in half precision as well. On 1000 steps of $10^{-5}$ (noise as above) the pair of weight and
-  compensation is off by 0.014 in pytorch_optimizer and by 0.0015 here, against float64.
+  moments are in half precision as well.
 - **torchao** has `bf16_stochastic_round` for AdamW and its low-bit optimizers, for bfloat16 only; llm.c has it in its
   AdamW.
 - **Transformer Engine** has `store_param_remainders`: the 16 bits that a bfloat16 weight lacks to be a float32 one.
@@ -356,11 +351,10 @@ def round_by_chance(values: Tensor, places: Tensor, step: int, dtype: torch.dtyp
 #
 # - Keep weights in float32, under autocast, if they fit. Nothing here is better than that.
 # - `"kahan"` if 2 bytes are to be had. It adds no noise, and a step costs little more.
-# - `"stochastic"` if they are not, or if $\alpha$ is under $2^{-17} = 8 \cdot 10^{-6}$ of large weights. It has no
+# - `"stochastic"` if they are not, or if a step is under $2^{-17} = 8 \cdot 10^{-6}$ of the large weights. It has no
 #   threshold.
 #
-# Time of a step of AdamW over two million weights on one CPU thread: 2.5 ms in float32, 3.0 in bfloat16, 4.6 with
-# Kahan's sum, 12.4 by chance. The dice are whole numbers of 8 bytes, and hashing them is most of it.
+# By chance a step takes several times as long on a CPU: the dice are whole numbers of 8 bytes, and they are hashed.
 #
 # Leave both with [AdamFP16](optimizers/adam_fp16.py): its copy has lost nothing. With Kahan's sum it makes the same
 # steps, and by chance worse ones.

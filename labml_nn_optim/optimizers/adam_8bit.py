@@ -297,8 +297,7 @@ def _write(state: Mapping[str, Any], name: str, values: Tensor) -> None:
 #
 # ## Traps
 #
-# - **Sparse inputs and $\varepsilon = 10^{-8}$.** See above: steps of hundreds of $\alpha$ that the loss does
-#   not show. Watch the longest step.
+# - **The loss does not show steps of hundreds of $\alpha$.** With sparse inputs watch the longest step.
 # - **Clipping does not help.** The gradients are small; the division makes the step.
 # - **An infinite gradient** spoils the 256 weights of its block for good, Adam's only its own.
 # - **The order of the elements.** A transposed matrix has other blocks, so it trains a little differently.

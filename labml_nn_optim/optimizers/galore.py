@@ -163,9 +163,6 @@ Glentis et al. (2025, arXiv 2506.16659), whose paper is about a method of their 
 
 GaLore loses to Adam at three sizes of four. Where it wins, Stable-SPAM beats both. How carefully each was tuned
 we could not check.
-
-Chen et al. (2024, arXiv 2410.01623) keep what the projection throws away, scaled, and report spikes of the loss
-of optimizers of low rank, against which they limit how fast a step may grow.
 """
 
 from __future__ import annotations
@@ -322,7 +319,6 @@ def _adam(state: dict[str, Any], group: Mapping[str, Any], grad: Tensor) -> Tens
 #   most. The directions after the 64th are arbitrary.
 # - **A gradient that is not finite** raises an error if it comes in a step that looks. In others it makes NaN,
 #   as ever.
-# - **Small matrices** cost more than with Adam: for $64 \times 64$ and rank 128 it is 12 bytes a weight.
 # - **Embeddings and the output layer.** A row of an embedding has a gradient if its word was there, so
 #   directions found in one batch know nothing of other words. Give them `rank=None`.
 # - **Gradients stay.** The saving is in the state alone, unless each parameter is moved and its gradient
