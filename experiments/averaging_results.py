@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from experiments.configuration import configuration_hash
 from experiments.curves import seed_bands
 from experiments.line_charts import Line, Panel
 from experiments.records import SCHEMA as RECORD_SCHEMA
 from experiments.records import RecordError, to_json, write_atomically
+from experiments.schemas import Checker
 
 FOLDER = Path(__file__).parent / "results" / "averaging"
 
@@ -41,7 +40,7 @@ SCHEMA = {
 }
 """A comparison as a JSON schema; its parts are those of a record."""
 
-_VALIDATOR = Draft202012Validator(SCHEMA)
+_CHECKER = Checker(SCHEMA)
 
 Looks = Mapping[str, Mapping[str, Sequence[Any]]]
 """The tables `test` and `test_subset` of a record, for one kind of weights."""
@@ -105,8 +104,8 @@ def load(path: Path) -> Comparison:
 
 
 def _check(fields: Any, path: Path) -> None:
-    for error in sorted(_VALIDATOR.iter_errors(fields), key=lambda error: error.json_path):
-        raise RecordError(f"{path}: {error.json_path.removeprefix('$.')}: {error.message}"[:300])
+    if complaint := _CHECKER.complaint(fields):
+        raise RecordError(f"{path}: {complaint}"[:300])
     for weights, looks in fields["curves"].items():
         for name, table in looks.items():
             place = f"{path}: curves.{weights}.{name}"

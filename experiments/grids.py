@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from experiments.configuration import configuration_hash
-from experiments.records import PLACE, RecordError, exact_object, to_json, write_atomically
+from experiments.records import PLACE, RecordError, to_json, write_atomically
+from experiments.schemas import Checker, exact_object
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -35,7 +34,7 @@ SCHEMA = {
 }
 """A grid as a JSON schema."""
 
-_VALIDATOR = Draft202012Validator(SCHEMA)
+_CHECKER = Checker(SCHEMA)
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def load_all(folder: Path) -> list[Grid]:
 
 
 def _check(fields: Any, path: Path) -> None:
-    for error in sorted(_VALIDATOR.iter_errors(fields), key=lambda error: error.json_path):
-        raise RecordError(f"{path}: {error.json_path.removeprefix('$.')}: {error.message}"[:300])
+    if complaint := _CHECKER.complaint(fields):
+        raise RecordError(f"{path}: {complaint}"[:300])
     if len({tuple(sorted(row)) for row in fields["rows"]}) != 1:
         raise RecordError(f"{path}: rows: must all have the same names")

@@ -11,14 +11,13 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonschema import Draft202012Validator
-
 from experiments.configuration import configuration_hash
+from experiments.schemas import Checker, exact_object
 
 MOST_BYTES = 30_000
 MOST_POINTS = 300
@@ -33,16 +32,6 @@ def _table(*columns: str, optional: Sequence[str] = ()) -> dict[str, Any]:
     steps = {"type": "array", "maxItems": MOST_POINTS, "items": {"type": "integer", "minimum": 1}}
     table = exact_object({"step": steps, **dict.fromkeys(columns, values)})
     return table | {"properties": table["properties"] | dict.fromkeys(optional, values)}
-
-
-def exact_object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object that has exactly these fields."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -116,7 +105,7 @@ SCHEMA = exact_object(
 )
 """The record as a JSON schema."""
 
-_VALIDATOR = Draft202012Validator(SCHEMA)
+_CHECKER = Checker(SCHEMA)
 
 
 class RecordError(ValueError):
@@ -277,11 +266,8 @@ def _format(value: Any, indent: str = "") -> str:
 
 
 def _check(fields: Any, path: Path) -> None:
-    errors: Iterable[Any] = sorted(
-        _VALIDATOR.iter_errors(fields), key=lambda error: error.json_path
-    )
-    for error in errors:
-        _fail(path, f"{error.json_path.removeprefix('$.')}: {error.message}")
+    if complaint := _CHECKER.complaint(fields):
+        _fail(path, complaint)
     for name, table in fields["curves"].items():
         if len({len(column) for column in table.values()}) != 1:
             _fail(path, f"curves.{name}: the columns are not equally long")

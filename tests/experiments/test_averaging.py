@@ -141,8 +141,8 @@ def with_change(comparison, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda fields: fields["curves"].pop(LAST), "curves: 'last' is a required property"),
-        (lambda fields: fields["curves"]["swa"].pop("test"), "curves.swa: 'test' is a required"),
+        (lambda fields: fields["curves"].pop(LAST), 'curves: "last" is a required property'),
+        (lambda fields: fields["curves"]["swa"].pop("test"), 'curves.swa: "test" is a required'),
         (
             lambda fields: fields["curves"]["swa"]["test"]["loss"].append(0.5),
             "curves.swa.test: the columns are not equally long",
@@ -151,7 +151,7 @@ def with_change(comparison, change):
             lambda fields: fields["curves"]["swa"]["test_subset"]["step"].reverse(),
             "curves.swa.test_subset: the steps do not increase",
         ),
-        (lambda fields: fields["configuration"].pop("seed"), "configuration: 'seed' is a required"),
+        (lambda fields: fields["configuration"].pop("seed"), 'configuration: "seed" is a required'),
     ],
 )
 def test_what_is_no_comparison_is_neither_saved_nor_loaded(make_run, tmp_path, change, message):

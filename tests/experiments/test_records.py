@@ -111,15 +111,15 @@ def change(fields, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("optimizer",), None, "'optimizer' is a required property"),
+        (("optimizer",), None, '"optimizer" is a required property'),
         (("optimizer",), "radam", "optimizer: is not the configuration's"),
         (("extra",), 1, "'extra' was unexpected"),
-        (("configuration", "lr"), "fast", "configuration.lr: 'fast' is not of type"),
+        (("configuration", "lr"), "fast", 'configuration.lr: "fast" is not of type'),
         (("configuration", "seed"), -1, "configuration.seed: -1 is less than"),
-        (("data", "sha256"), "abc", "data.sha256: 'abc' does not match"),
+        (("data", "sha256"), "abc", 'data.sha256: "abc" does not match'),
         (("curves", "train", "lr"), [0.1], "curves.train: the columns are not equally long"),
         (("curves", "test", "step"), [1, 2, 2, 3, 4], "curves.test.step: the steps do not inc"),
-        (("curves", "test", "loss"), [0, "x", 0, 0, 0], "curves.test.loss[1]: 'x' is not of"),
+        (("curves", "test", "loss"), [0, "x", 0, 0, 0], 'curves.test.loss[1]: "x" is not of'),
         (("environment", "threads"), 1.5, "environment.threads: 1.5 is not of type"),
     ],
 )
