@@ -99,7 +99,7 @@ class Part:
             if place in seen or place.file not in self.files:
                 continue
             seen.add(place)
-            module = _read((root / place.file).read_text(encoding="utf-8"))
+            module = _module(root / place.file)
             if place.name in module.imports:
                 waiting.append(_imported(*module.imports[place.name], root))
             for definition in module.definitions.get(place.name, ()):
@@ -163,7 +163,7 @@ def _place_of(made: Callable[..., Any]) -> Place:
     file = Path(inspect.getfile(plain)).resolve()
     below = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
     place = Place(below, plain.__qualname__.split(".")[0])
-    if place.name not in _read(file.read_text(encoding="utf-8")).definitions:
+    if place.name not in _module(file).definitions:
         raise ValueError(f"{made!r} must be defined by a class or def at the top level of {below}")
     return place
 
@@ -193,10 +193,15 @@ class _Module:
     imports: dict[str, tuple[str, str]]
 
 
+def _module(file: Path) -> _Module:
+    """Return what a module says; one that has not been written since is read once."""
+    return _read(file, file.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=256)
-def _read(text: str) -> _Module:
+def _read(file: Path, written: int) -> _Module:
     module = _Module({}, {})
-    for node in ast.parse(text).body:
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 module.imports[alias.asname or alias.name] = (node.module, alias.name)

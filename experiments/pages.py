@@ -1,4 +1,4 @@
-"""What the experiments add to the pages of the course: commands, state memory, curves of real runs.
+"""What the experiments add to the pages of the course: commands, state memory, playgrounds, curves of real runs.
 
 The site generator makes a `Plugin` and asks it about every chapter (see `site_gen.plugins`).
 """
@@ -14,6 +14,7 @@ from experiments import plots, schedule_plots
 from experiments.committed import EXPERIMENTS, VIT, folder, records_in
 from experiments.comparison_figure import comparison_figures
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
+from experiments.playground.figure import playground_figure
 from experiments.results_page import results_figures
 from experiments.rule_rows import rules_figure
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
@@ -37,7 +38,7 @@ RESULTS_PAGE = "experiments/results"
 
 
 class Plugin:
-    """Facts and curves for the chapters of the optimizers, the schedules and the experiment."""
+    """Facts, playgrounds and curves for the chapters of the optimizers, the schedules and the experiment."""
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:
         """Return the memory that the state takes, and the command that runs the experiment."""
@@ -60,6 +61,7 @@ class Plugin:
         yield from schedule_plots.figures(chapter.module or chapter.name)
         name = optimizer_name(chapter)
         if name:
+            yield playground_figure(name)
             yield from optimizer_figures(name)
         elif chapter.module in CHAPTERS:
             yield from experiment_figures(CHAPTERS[chapter.module])
@@ -74,8 +76,9 @@ class Plugin:
             yield from results_figures()
 
     def assets(self) -> Iterable[Path]:
-        """Return the styles of charts and results, and the scripts that read, sort and filter them."""
-        return [ASSETS / name for name in ("curves.css", "results.css", "curves.js", "results.js")]
+        """Return the styles and scripts of charts, results and playgrounds."""
+        names = ("curves", "playground", "results")
+        return [ASSETS / f"{name}.{kind}" for kind in ("css", "js") for name in names]
 
 
 def optimizer_name(chapter: Chapter) -> str | None:

@@ -63,9 +63,10 @@ def test_a_program_shows_its_command_and_other_modules_show_nothing():
 
 
 def test_a_chapter_without_a_record_has_no_curves(results):
-    assert figures("labml_nn_optim.optimizers.adam") == []
+    (playground,) = figures("labml_nn_optim.optimizers.adam")
+    assert playground.anchor == "playground"
     save(make_record(optimizer="radam"), results)
-    assert figures("labml_nn_optim.optimizers.adam") == []
+    assert figures("labml_nn_optim.optimizers.adam") == [playground]
     assert figures("labml_nn_optim.base") == []
 
 
@@ -104,7 +105,9 @@ def test_a_changed_library_is_read_anew(tmp_path, monkeypatch):
 def test_the_assets_exist():
     assert [path.name for path in pages.Plugin().assets() if path.is_file()] == [
         "curves.css",
+        "playground.css",
         "results.css",
         "curves.js",
+        "playground.js",
         "results.js",
     ]
