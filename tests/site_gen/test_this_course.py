@@ -7,10 +7,12 @@ import re
 import markdown
 import pytest
 
+from site_gen.bibliography import cited_by
 from site_gen.build import read_chapters
 from site_gen.config import read_settings
 from site_gen.course import Course
 from site_gen.page import page
+from site_gen.reading_time import LINES_A_MINUTE, WORDS_A_MINUTE
 from tests.site_gen.modules import ROOT
 from tests.site_gen.test_mathml import font, shown_characters
 from tests.site_gen.test_page import MKDOCS_EXTENSIONS, body, expected_code, shown_code
@@ -105,3 +107,21 @@ def test_the_index_of_identifiers_says_who_calls_a_method_of_torch(pages):
 def test_every_chapter_says_in_one_sentence_what_it_is_about(course):
     for chapter in course.chapters.values():
         assert chapter.front_matter.summary
+
+
+def test_the_notation_says_how_reading_times_are_counted(course):
+    text = " ".join(course.chapters["notation"].text.split())
+    assert f"words at {WORDS_A_MINUTE} a minute" in text
+    assert f"lines of code at {LINES_A_MINUTE} a minute" in text
+
+
+def test_every_term_of_the_glossary_leads_to_a_chapter_and_they_are_sorted(course):
+    terms = [found for found in course.lexicon.entries if found.entry.kind == "term"]
+    assert len(terms) > 50
+    assert [found.entry.names[0] for found in terms if found.home is None] == []
+    names = [found.entry.names[0].lower() for found in terms]
+    assert names == sorted(names)
+
+
+def test_every_paper_is_cited_by_a_chapter(course):
+    assert [address for address, chapters in cited_by(course).items() if not chapters] == []
