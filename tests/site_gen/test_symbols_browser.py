@@ -88,7 +88,7 @@ def places(page: Page, name: str) -> int:
 
 
 def status(page: Page) -> str:
-    return page.get_by_role("status").inner_text()
+    return page.get_by_role("status").text_content()
 
 
 def focused(page: Page) -> str:
@@ -111,7 +111,7 @@ def test_pointing_at_a_symbol_lights_its_name_in_the_code_and_back(page):
 
 def test_a_letter_and_its_index_light_together(page):
     page.locator(".lit-formula mn[data-sym=beta1]").hover()
-    texts = page.locator(".lit-formula .lit-on").all_inner_texts()
+    texts = page.locator(".lit-formula .lit-on").all_text_contents()
     assert texts == ["β", "1"]
 
 
