@@ -114,18 +114,19 @@ keep.
 the inverse curvatures, weighted with $y$, so it lies between those of the steepest and the flattest direction. It
 gives $H g$ the right length, and $t = 1$ is a good first try.
 
-**How many pairs.** In a bowl of 50 directions with curvatures from 1 to 10 000, and with steps to the exact minimum
-along each line, all pairs together are the inverse after 50 moves. The gradient falls by
+**How many pairs.** In a bowl of 50 directions with curvatures from 1 to 10 000, evenly spaced in the logarithm, and
+with steps to the exact minimum along each line, all pairs together are the inverse after 50 moves. From a distance
+of 1 in each direction the gradient falls by
 
 | moves | 25 | 40 | 49 | 50 | 100 |
 |---|---:|---:|---:|---:|---:|
-| all pairs | 1400 | $2 \cdot 10^5$ | $9 \cdot 10^8$ | $10^{20}$ | |
-| $m = 20$ | 1400 | 4500 | 4500 | 15 000 | $2 \cdot 10^5$ |
-| $m = 5$ | 830 | 1100 | 8300 | 2400 | $3 \cdot 10^5$ |
+| all pairs | 1200 | $8 \cdot 10^4$ | $3 \cdot 10^8$ | $10^{22}$ | |
+| $m = 20$ | 1200 | 5200 | 15 000 | 7800 | $8 \cdot 10^5$ |
+| $m = 5$ | 530 | 2700 | 2300 | 4800 | $6 \cdot 10^5$ |
 
-With the line search that is used in practice, the gradient is a millionth after 136 looks with all pairs, 347 with
-$m = 20$, 427 with 5, 544 with a single one. Gradient descent needs 20 535, a well tuned heavy ball 680. A few pairs
-give most of what there is.
+With the line search that is used in practice, the gradient is a millionth after 134 looks with all pairs, 347 with
+$m = 20$, 473 with 5, 599 with a single one. Gradient descent needs some 20 000, a well tuned heavy ball some 700.
+A few pairs give most of what there is.
 
 ## The line search, and why it has two conditions
 
