@@ -185,9 +185,10 @@ A small run of ours: 200 points of a square, labelled by whether $xy > 0$, with 
 | training labels fitted, % | 84.5 | 84.0 | 84.0 | 80.0 | 52.5 |
 | largest curvature | 2.39 | 1.42 | 1.06 | 0.58 | 0.25 |
 
-Up to 0.2, SAM fits no more of the training labels and more of the rule behind them. The accuracies have a standard
-deviation over seeds of 3 to 6 points, so five seeds do not say which $\rho$ is best. The flattest network, with
-$\rho = 0.5$, has learned nothing: flatness alone is easily had.
+Up to 0.2, SAM fits no more of the training labels and more of the rule behind them. Twice the steps without it fit
+92.5 %, and 76.8 % of the new points are right. The accuracies have a standard deviation over seeds of 3 to 6 points,
+so five seeds do not say which $\rho$ is best. The flattest network, with $\rho = 0.5$, has learned nothing: flatness
+alone is easily had.
 
 ## Conventions
 
