@@ -37,11 +37,15 @@ class _Name:
 
 
 class Lexicon:
-    """All terms, symbols and papers. Raises SiteError for a name that is explained twice."""
+    """All terms, symbols and papers. Raises SiteError for a name that is explained twice.
+
+    `longest` is the largest number of words that a name has.
+    """
 
     def __init__(self, chapters: Iterable[Chapter], find: Find) -> None:
         self.entries: list[Explained] = []
         self.papers: set[str] = set()
+        self.longest = 1
         self._names: dict[str, list[_Name]] = {}
         self._symbols: dict[str, Explained] = {}
         self._taken: dict[object, Entry] = {}
@@ -52,6 +56,10 @@ class Lexicon:
                     self._add(Explained(entry, chapter, _home(entry, chapter, find)))
         for names in self._names.values():
             names.sort(key=lambda name: -len(name.words))
+
+    def begins_name(self, word: str) -> bool:
+        """Whether the name of a term begins with `word`."""
+        return word in self._names or word.lower() in self._names
 
     def names_at(self, words: list[str]) -> tuple[int, Explained] | None:
         """Return how many of `words`, from the first on, name a term, and which; the longest."""
@@ -94,6 +102,7 @@ class Lexicon:
             for form in dict.fromkeys((text, _plural(text))):
                 words = tuple(WORD.findall(form if exact else form.lower()))
                 self._take(("term", words), found)
+                self.longest = max(self.longest, len(words))
                 self._names.setdefault(words[0], []).append(_Name(words, exact, found))
 
     def _take(self, key: object, found: Explained) -> None:
@@ -135,7 +144,9 @@ class Marks:
         self, text: str, words: list[re.Match[str]], index: int
     ) -> tuple[int, Explained | None]:
         """Return how many words to pass over, and what they are to be linked to."""
-        run = _run(text, words[index : index + 6])
+        if not self.lexicon.begins_name(words[index][0]):
+            return 1, None
+        run = _run(text, words[index : index + self.lexicon.longest])
         count, found = self.lexicon.names_at(run) or (1, None)
         return count, found if found and self._first(found) else None
 
