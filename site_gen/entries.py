@@ -58,7 +58,8 @@ def _terms(tokens: Sequence[Token]) -> Iterator[Entry]:
         if token.type != "dt_open":
             continue
         head = tokens[index + 1]
-        names = tuple(filter(None, (name.strip() for name in head.content.split(","))))
+        named = (name.strip() for name in head.content.split(","))
+        names = tuple(filter(None, named)) or (head.content,)
         anchor = _anchor(names[0].lower()) or "term"
         token.attrSet("id", anchor)
         start = _end(tokens, index, "dd_open") + 1

@@ -101,6 +101,8 @@ class Lexicon:
             exact = any(character.isupper() for character in text[1:])
             for form in dict.fromkeys((text, _plural(text))):
                 words = tuple(WORD.findall(form if exact else form.lower()))
+                if not words:
+                    continue
                 self._take(("term", words), found)
                 self.longest = max(self.longest, len(words))
                 self._names.setdefault(words[0], []).append(_Name(words, exact, found))

@@ -2,6 +2,10 @@
 
 A piece of prose is parsed once (`parse`), asked for its headings, and rendered (`Prose.render`)
 when every page is known, so that links can be checked.
+
+Containers (`::: name`) hold what Markdown has no words for: `solution`; the generated lists
+`contents`, `map` and `papers`; what a course explains, in `glossary` and `notation` (see
+`entries`); and `columns` of `column`s and `choices`, a list of places to start.
 """
 
 import itertools

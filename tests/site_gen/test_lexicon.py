@@ -134,6 +134,12 @@ def test_an_entry_has_an_anchor_and_two_of_one_name_are_told(explained):
         explained.generate()
 
 
+def test_a_term_without_a_word_is_shown_and_nothing_leads_to_it(explained):
+    explained.write("docs/glossary.md", GLOSSARY.replace("Batch\n", "!, ,\n"))
+    assert terms(explained, "A batch!") == []
+    assert '<dt id="term">!, ,</dt>' in explained.page("glossary")
+
+
 def cards(course) -> dict[str, list[str]]:
     course.generate()
     script = (course.root / "build/pages/assets/site_gen/cards.js").read_text()
