@@ -122,6 +122,14 @@
     return made;
   }
 
+  let count = 0;
+
+  // Returns a label for a control, which gets an id for that.
+  function labelled(control, tag, text) {
+    control.id = `playground-control-${++count}`;
+    return element("label", { for: control.id }, element(tag, {}, text));
+  }
+
   // A slider of a number; `set` makes it stand where the number is.
   function slider(label, scale, low, high, changed, isCode = true) {
     const [toPlace, toValue, stepOf] = SCALES[scale];
@@ -137,10 +145,9 @@
       show(value);
       changed(value);
     });
-    const row = element("label", { class: "playground-slider" });
-    row.append(element(isCode ? "code" : "span", {}, label), shown, input);
+    const name = labelled(input, isCode ? "code" : "span", label);
     return {
-      row,
+      row: element("div", { class: "playground-slider" }, name, shown, input),
       set(value) {
         input.value = toPlace(value);
         show(value);
@@ -151,7 +158,7 @@
   function menu(label, options, changed) {
     const select = element("select", {}, ...options.map(([value, text]) => new Option(text, value)));
     select.addEventListener("change", () => changed(select.value));
-    return [element("label", { class: "playground-menu" }, element("span", {}, label), select), select];
+    return [element("div", { class: "playground-menu" }, labelled(select, "span", label), select), select];
   }
 
   // ## One playground

@@ -14,6 +14,7 @@ from experiments.library import LIBRARY
 from experiments.playground.program import Compiled, Encoded, compiled, encode_rule, path
 from experiments.playground.sliders import Slider, sliders
 from experiments.playground.surfaces import NOISE, SURFACES, Point, Surface
+from experiments.playground.symbols import UntraceableError
 from experiments.playground.trace import GIVEN, Hyper, Tracer
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -90,7 +91,11 @@ def make(name: str) -> Entry:
     optimizer = kind([torch.nn.Parameter(torch.zeros(2))], **options)
     group = {key: optimizer.param_groups[0][key] for key in optimizer.defaults}
     possible = [_allowed(kind, options, slider) for slider in sliders(group)]
-    program = encode_rule(Tracer(name, [slider.hyper for slider in possible], options).trace())
+    try:
+        rule = Tracer(name, [slider.hyper for slider in possible], options).trace()
+    except UntraceableError as error:
+        raise UntraceableError(f"{name} cannot be traced for the playground: {error}") from error
+    program = encode_rule(rule)
     read = set(_registers(program["blocks"]))
     used = [
         slider if place in read else replace(slider, scale="fixed")

@@ -41,14 +41,15 @@ def picture(entry: Entry) -> Markup:
     start_x, start_y = to_picture(surface, surface.start)
     return Markup(
         '<svg class="playground-picture" viewBox="0 0 {} {}" role="img" aria-label="{}">{}'
-        '<g class="playground-contours" transform="{}">{}</g><g class="playground-optima">{}</g>'
+        '<g class="playground-contours" transform="{}">{}</g>'
         '<path class="playground-path playground-path-2" marker-mid="url(#playground-ring)" d="M0 0"/>'
         '<path class="playground-path playground-path-1" marker-mid="url(#playground-dot)" d="{}"/>'
+        '<g class="playground-optima">{}</g>'
         '<g class="playground-start" transform="translate({:g} {:g})"><circle r="12"/></g></svg>'
         '<p class="playground-still">{}</p>'
     ).format(
         *(WIDTH, HEIGHT, f"Contour lines of a bowl, and the path of {entry.title}", MARKERS),
-        *(turn, circles, crosses, _line(surface, points), start_x, start_y),
+        *(turn, circles, _line(surface, points), crosses, start_x, start_y),
         _summary(entry, surface, points),
     )
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-Arg: TypeAlias = "int | float"
-
 UNKNOWN = (-math.inf, math.inf)
 
 
@@ -169,11 +167,6 @@ def _operators() -> Iterable[tuple[str, Callable[..., Any]]]:
 
 for _name, _operator in _operators():
     setattr(Number, _name, _operator)
-
-
-def is_symbolic(value: Any) -> bool:
-    """Say whether `value` is a number that is not known yet."""
-    return isinstance(value, Number)
 
 
 def apply(op: str, plain: Callable[..., Any], *args: Any) -> Any:

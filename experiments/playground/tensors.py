@@ -98,7 +98,6 @@ def lerp(start: Any, end: Any, weight: Any) -> Any:
 UNARY: dict[str, Callable[[Any], Any]] = {
     "abs": abs,
     "clone": lambda x: x,
-    "logical_not": lambda x: 1 - x,
     "neg": lambda x: -x,
     "reciprocal": lambda x: divide(1.0, x),
     "rsqrt": lambda x: divide(1.0, sqrt(x)),

@@ -14,7 +14,6 @@ from experiments.playground.shims import shimmed
 from experiments.playground.symbols import Recorder, Tree, UntraceableError, explore
 from experiments.playground.tensors import SymbolicTensor, elements
 
-START = ("x", "y")
 GIVEN = ("x", "y", "gx", "gy", "t")
 """What every step is given: the parameters, the gradient, and the number of the step."""
 
