@@ -206,6 +206,30 @@ def test_it_slides_along_a_valley_to_where_it_is_flat() -> None:
     assert slide(0.2, 10_000) == [0.99, 0.99]
 
 
+def end_on_the_line(rho: float) -> float:
+    """Where a weight ends that starts in the narrow hole of the chapter's line."""
+    x = Parameter(torch.tensor(-1.1, dtype=DOUBLE))
+    optimizer = SAM(SGD([x], lr=0.02), rho=rho)
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        narrow = torch.exp(-((x + 1) ** 2) / (2 * 0.15**2))
+        wide = torch.exp(-((x - 1) ** 2) / (2 * 0.9**2))
+        loss = 1.1 - narrow - 0.9 * wide
+        loss.backward()
+        return loss.item()
+
+    for _ in range(200):
+        optimizer.step(closure)
+    return x.item()
+
+
+def test_it_stays_in_a_hole_or_stalls_at_the_distance_rho_from_its_bottom() -> None:
+    assert end_on_the_line(0.4) == pytest.approx(-1.0, abs=0.02)
+    for rho in (0.45, 0.5):
+        assert end_on_the_line(rho) == pytest.approx(-0.9957 + rho, abs=1e-3)
+
+
 def test_in_a_bowl_it_jumps_to_and_fro() -> None:
     param = Parameter(torch.ones(1, dtype=DOUBLE))
     optimizer = SAM(SGD([param], lr=0.1), rho=0.05)
