@@ -7,6 +7,7 @@
   const [WIDTH, HEIGHT] = [800, 600];
   const MOST_STEPS = 500;
   const FAR = 1e5;
+  const LOST = 1e9;
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
   // ## Programs
@@ -68,7 +69,7 @@
   const evaluate = (surface, knobs, [x, y], random) =>
     run(surface.program, 0, [x, y, ...random, ...knobs])[1];
 
-  // Returns the start and the points after every step, up to the last finite one.
+  // Returns the start and the points after every step, as long as they are anywhere near.
   function walk(entry, values, surface, knobs, start, steps) {
     const points = [start];
     const blank = Array(entry.n - 5 - values.length).fill(0);
@@ -76,7 +77,7 @@
     for (let step = 1; step <= steps; step++) {
       const [, ...gradient] = evaluate(surface, knobs, [x, y], noise[step - 1]);
       [block, [x, y, ...state]] = run(entry, block, [x, y, ...gradient, step, ...values, ...state]);
-      if (!Number.isFinite(x) || !Number.isFinite(y)) break;
+      if (!(Math.hypot(x, y) < LOST)) break;
       points.push([x, y]);
     }
     return points;
@@ -219,9 +220,13 @@
         handle.focus({ preventScroll: true });
         event.preventDefault();
       });
-      handle.addEventListener("pointermove", (event) => {
-        if (handle.hasPointerCapture(event.pointerId)) this.startAt(this.pointOf(event));
-      });
+      // Not every browser heeds touch-action within a picture: a finger on the handle scrolls nothing.
+      handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+      for (const kind of ["pointermove", "pointerup"]) {
+        handle.addEventListener(kind, (event) => {
+          if (handle.hasPointerCapture(event.pointerId)) this.startAt(this.pointOf(event));
+        });
+      }
       this.picture.addEventListener("click", (event) => {
         if (!handle.contains(event.target)) this.startAt(this.pointOf(event));
       });
