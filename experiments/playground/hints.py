@@ -6,6 +6,7 @@ What a hint says of paths, `tests/experiments/playground/test_hints.py` looks up
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from markupsafe import Markup, escape
 
@@ -23,7 +24,7 @@ HINTS = {
     "ada_belief": RECTIFIED,
     "ada_bound": "Raise `gamma` to 0.1: after 100 steps the bounds are within 10 % of `final_lr`, and the path is nearly that of SGD with "
     "momentum and that rate.",
-    "adadelta": "The first steps are about as long as the root of `eps`. At 1e-6 the loss needs 99 steps to a hundredth, at 1e-5 "
+    "adadelta": "The first steps are `lr` times three roots of `eps` long. At 1e-6 the loss needs 99 steps to a hundredth, at 1e-5 "
     "it needs 38, and at 1e-3 the path no longer comes to rest.",
     "adafactor": "A step is a part of the size of θ, and the part is never more than one over the root of the step. So on the bowl "
     "`lr` = 10 ends where 1 does.",
@@ -55,7 +56,8 @@ HINTS = {
     "where the two disagree, and comes closer.",
     "d_adapt_adam": "Leave `lr` at 1 and change `d0`, the first guess of the distance, by powers of ten: the path begins later or sooner, and arrives all "
     "the same.",
-    "dog": "The first steps are a millionth long. After 100 the path has hardly begun to move; take 500, or a larger `reps_rel`.",
+    "dog": "The first steps are some millionths long. After 100 the path has come down the steep side, and the flat way lies before it: take "
+    "500, or a larger `reps_rel`.",
     "dowg": "Choose DoG as the second optimizer, and 500 steps: DoWG's loss falls to a hundredth in 38 steps, DoG's in 272. `reps_rel` hardly "
     "matters.",
     "galore": "A matrix of one column has one direction, so nothing is left out. Choose Adam as the second optimizer: with `lr` four "
@@ -114,5 +116,7 @@ HINTS = {
 
 
 def hint(name: str) -> Markup:
-    """Return what to try, as HTML."""
+    """Return what to try, as HTML; raises `LookupError` for an optimizer that has no hint yet."""
+    if name not in HINTS:
+        raise LookupError(f"HINTS in {Path(__file__).name} must say what to try with {name}")
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(HINTS[name]))))

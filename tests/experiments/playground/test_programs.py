@@ -112,8 +112,6 @@ def test_arithmetic_is_that_of_the_hardware():
         return [a / b, MATH["sqrt"](a), a**b, MATH["log"](a)], 0
 
     (block,) = compiled(encode([explore(run, 2, {})], 2))
-    with pytest.raises(ZeroDivisionError):
-        1.0 / 0.0  # noqa: B018
     assert block([1.0, 0.0])[1] == [math.inf, 1.0, 1.0, 0.0]
     assert all(map(math.isnan, block([-1.0, math.nan])[1]))
 
