@@ -3,10 +3,13 @@
 A chart is a Vega-Lite specification, written as such: altair would copy and check each of them for
 longer than it takes to draw it. It becomes a file of its own (`to_svg`, `to_png`) or a piece
 of a page (`to_page_svg`), where colours are the page's and no script is needed to read a value.
+Learning curves are described once, without their runs (`curves_form`): filled in here they become
+such a picture, and filled in by a browser the chart that a reader can change (`experiments.explore`).
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import json
@@ -29,6 +32,22 @@ Grouping = Callable[[Sequence[Record]], dict[str, list[Record]]]
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#7f3c8d", "#666666")
 """Colours of the series; on a page they are the variables `--curve-1`, `--curve-2`, ..."""
+
+DASHES = ([1, 0], [6, 3], [2, 2], [9, 3, 2, 3], [12, 4])
+"""Dashes of the series, for those who cannot tell the colours apart."""
+
+SOURCES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "loss": (("train", "loss", "train"), ("test_subset", "loss", "test")),
+    "accuracy": (("test_subset", "accuracy", "test"),),
+    "whole accuracy": (("test", "accuracy", "whole test set"),),
+}
+"""What is drawn of a record, by the data source of the chart: table, column, and kind of the line.
+
+Accuracies are drawn in percent.
+"""
+
+READINGS = " readings"
+"""How the name of a data source ends that says what can be read at a place on the x axis."""
 
 INK = "#222222"
 """Colour of text and axes; on a page it is the colour of the text around the chart."""
@@ -95,7 +114,53 @@ def learning_curves(records: Sequence[Record], group: Grouping | None = None) ->
     if not records:
         raise ValueError("records must hold at least one record, got none")
     groups = (group or group_by_seed)(records)
-    return side_by_side(_loss_panel(groups), _accuracy_panel(groups))
+    return filled(curves_form(records[0].data), list(groups), curve_rows(groups))
+
+
+def curves_form(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the chart of learning curves without its runs: its data sources have names only.
+
+    * `data`: that of a record, for the number of images
+    """
+    return side_by_side(_loss_panel(data), _accuracy_panel(data))
+
+
+def filled(
+    form: Mapping[str, Any], labels: Sequence[str], rows: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """Return a chart without runs with the lines of some runs.
+
+    * `labels`: of the lines, in the order of the legend
+    * `rows`: of each data source
+    """
+    spec = copy.deepcopy(dict(form))
+    for layer in (layer for panel in spec["hconcat"] for layer in panel["layer"]):
+        encoding, own = layer["encoding"], rows[layer["data"]["name"]]
+        scales = {"color": colours(labels), "strokeDash": dashes(labels)}
+        encoding |= {name: scale for name, scale in scales.items() if name in encoding}
+        if layer["data"]["name"].endswith(READINGS):
+            layer["mark"]["strokeWidth"] = _width_of_readings(own)
+        if encoding.get("y", {}).get("scale", {}).get("type") == "log":
+            values = (row[name] for row in own for name in ("low", "high"))
+            encoding["y"]["axis"] = {"values": log_ticks(values)}
+    return {**spec, "datasets": {name: list(own) for name, own in rows.items()}}
+
+
+def curve_rows(groups: Mapping[str, Sequence[Record]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of each data source of the chart of learning curves.
+
+    * `groups`: the runs of each line
+    """
+    rows = {
+        name: [row for source in sources for row in _rows(groups, *source)]
+        for name, sources in SOURCES.items()
+    }
+    # A log axis has no place for zero.
+    rows["loss"] = [row for row in rows["loss"] if row["low"] > 0]
+    accuracies = rows["accuracy"] + rows["whole accuracy"]
+    rows[f"loss{READINGS}"] = _newest_values(rows["loss"], "loss", "{:.4g}")
+    rows[f"accuracy{READINGS}"] = _newest_values(accuracies, "accuracy", "{:.2f} %")
+    return rows
 
 
 def side_by_side(*panels: Panel) -> dict[str, Any]:
@@ -120,15 +185,16 @@ def layered(title: str, subtitle: str, *layers: Panel) -> Panel:
     }
 
 
-def marks(rows: Sequence[Mapping[str, Any]], kind: str, *, x: Panel, **rest: Any) -> Panel:
+def marks(rows: Sequence[Mapping[str, Any]] | str, kind: str, *, x: Panel, **rest: Any) -> Panel:
     """Return a layer that draws rows as marks of one kind, such as `line`.
 
-    * `rest`: channels of the encoding (dictionaries), and properties of the mark (all others)
+    * `rows`: the rows, or the name of a data source
+    * `rest`: channels of the encoding (dictionaries and lists), and properties of the mark (all others)
     """
-    channels = {name: value for name, value in rest.items() if isinstance(value, dict)}
+    channels = {name: value for name, value in rest.items() if isinstance(value, dict | list)}
     properties = {name: value for name, value in rest.items() if name not in channels}
     return {
-        "data": {"values": list(rows)},
+        "data": {"name": rows} if isinstance(rows, str) else {"values": list(rows)},
         "mark": {"type": kind, **properties},
         "encoding": {"x": x, **channels},
     }
@@ -156,6 +222,16 @@ def colours(labels: Sequence[str]) -> Panel:
     return {"field": "optimizer", "type": "nominal", "scale": scale, "legend": legend}
 
 
+def dashes(labels: Sequence[str]) -> Panel:
+    """Return the channel that gives each label, the field `optimizer`, a dash."""
+    # Of the same domain as the colours, they share a legend.
+    scale = {
+        "domain": list(labels),
+        "range": [DASHES[index % len(DASHES)] for index in range(len(labels))],
+    }
+    return {"field": "optimizer", "type": "nominal", "scale": scale}
+
+
 def log_ticks(values: Iterable[float]) -> list[float]:
     """Return 1, 2 and 5 times the powers of ten between the least and the greatest value."""
     found = list(values)
@@ -167,13 +243,17 @@ def log_ticks(values: Iterable[float]) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def readings(rows: Sequence[Mapping[str, Any]], x: Panel) -> Panel:
+def readings(rows: Sequence[Mapping[str, Any]] | str, x: Panel) -> Panel:
     """Return invisible vertical strokes whose descriptions, the field `reading`, can be read."""
     description = {"field": "reading", "type": "nominal"}
-    width = round(PANEL_WIDTH / max(1, len(rows)), 2)
+    width = 1 if isinstance(rows, str) else _width_of_readings(rows)
     return marks(
         rows, "rule", x=x, description=description, strokeWidth=width, opacity=0, color=INK
     )
+
+
+def _width_of_readings(rows: Sequence[Mapping[str, Any]]) -> float:
+    return round(PANEL_WIDTH / max(1, len(rows)), 2)
 
 
 def group_by_seed(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -299,91 +379,73 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(known) if len(known) == len(values) else None
 
 
-def _loss_panel(groups: dict[str, list[Record]]) -> Panel:
-    rows = [
-        *_rows(groups, "train", "loss", "train", thin=True),
-        *_rows(groups, "test_subset", "loss", "test"),
-    ]
-    # A log axis has no place for zero.
-    rows = [row for row in rows if row["low"] > 0]
-    axis = {"values": log_ticks(value for row in rows for value in (row["low"], row["high"]))}
-    y = quantity("median", title=None, scale={"type": "log", "nice": False}, axis=axis)
-    dash = {
+def _loss_panel(data: Mapping[str, Any]) -> Panel:
+    y = quantity("median", title=None, scale={"type": "log", "nice": False})
+    width = {
         "field": "kind",
         "type": "nominal",
-        "scale": {"domain": ["train", "test"], "range": [[1, 0], [5, 3]]},
+        "scale": {"domain": ["train", "test"], "range": [1, 2]},
         "legend": None,
     }
     return layered(
         "loss",
-        f"line: training, dashes: {_subset(groups)}",
-        _band(rows, groups),
-        marks(
-            rows,
-            "line",
-            strokeWidth=1.6,
-            x=STEPS,
-            y=y,
-            color=colours(list(groups)),
-            strokeDash=dash,
-        ),
-        readings(_newest_values(rows, "loss", "{:.4g}"), STEPS),
+        f"thin: training, thick: {_subset(data)}",
+        _band("loss"),
+        _lines("loss", y=y, strokeWidth=width),
+        readings(f"loss{READINGS}", STEPS),
     )
 
 
-def _accuracy_panel(groups: dict[str, list[Record]]) -> Panel:
-    rows = _percent(_rows(groups, "test_subset", "accuracy", "test"))
-    whole = _percent(_rows(groups, "test", "accuracy", "whole test set"))
+def _accuracy_panel(data: Mapping[str, Any]) -> Panel:
     y = quantity("median", title=None, scale={"zero": False})
-    colour = colours(list(groups))
+    whole = "whole accuracy"
     return layered(
         "test accuracy in %",
-        _accuracy_subtitle(groups),
-        _band(rows, groups),
-        marks(rows, "line", strokeWidth=1.6, x=STEPS, y=y, color=colour),
-        marks(whole, "point", filled=True, size=36, opacity=1, x=STEPS, y=y, color=colour),
-        readings(_newest_values(rows + whole, "accuracy", "{:.2f} %"), STEPS),
+        _accuracy_subtitle(data),
+        _band("accuracy"),
+        _lines("accuracy", y=y, strokeWidth=1.6),
+        marks(whole, "point", filled=True, size=36, opacity=1, x=STEPS, y=y, color=colours(())),
+        readings(f"accuracy{READINGS}", STEPS),
     )
 
 
-def _accuracy_subtitle(groups: dict[str, list[Record]]) -> str:
-    data = next(iter(groups.values()))[0].data
+def _accuracy_subtitle(data: Mapping[str, Any]) -> str:
     if data["test_samples"] == data["test_subset_samples"]:
-        return f"all {_subset(groups)}, dots after each epoch"
-    return f"line: {_subset(groups)}, dots: all {data['test_samples']:,}"
+        return f"all {_subset(data)}, dots after each epoch"
+    return f"line: {_subset(data)}, dots: all {data['test_samples']:,}"
 
 
-def _band(rows: Sequence[Mapping[str, Any]], groups: dict[str, list[Record]]) -> Panel:
-    detail = {"field": "kind", "type": "nominal"}
+ONE_LINE = [{"field": name, "type": "nominal"} for name in ("kind", "run")]
+"""What the points of a line have in common but for its label. Rows over all seeds have no run."""
+
+
+def _lines(rows: str, **rest: Any) -> Panel:
+    colour, dash = colours(()), dashes(())
+    return marks(rows, "line", x=STEPS, color=colour, strokeDash=dash, detail=ONE_LINE, **rest)
+
+
+def _band(rows: str) -> Panel:
     low, high = quantity("low"), {"field": "high"}
-    return marks(
-        rows,
-        "area",
-        opacity=0.18,
-        x=STEPS,
-        y=low,
-        y2=high,
-        color=colours(list(groups)),
-        detail=detail,
-    )
+    channels = {"y": low, "y2": high, "color": colours(()), "detail": ONE_LINE}
+    return marks(rows, "area", opacity=0.18, x=STEPS, **channels)
 
 
-def _subset(groups: dict[str, list[Record]]) -> str:
+def _subset(data: Mapping[str, Any]) -> str:
     """Say on which images the frequent checks were made."""
-    samples = next(iter(groups.values()))[0].data["test_subset_samples"]
-    return f"{samples:,} test images"
+    return f"{data['test_subset_samples']:,} test images"
 
 
 def _rows(
-    groups: dict[str, list[Record]], table: str, column: str, kind: str, *, thin: bool = False
+    groups: Mapping[str, Sequence[Record]], table: str, column: str, kind: str
 ) -> Iterator[dict[str, Any]]:
     for label, records in groups.items():
         runs = [series(record, table, column) for record in records]
-        for row in seed_bands(map(thinned, runs) if thin else runs):
+        rows = seed_bands(map(thinned, runs) if table == "train" else runs)
+        for row in _percent(rows) if column == "accuracy" else rows:
             yield {**row, "optimizer": label, "kind": kind}
 
 
-def _percent(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _percent(rows: Iterable[dict[str, float]]) -> list[dict[str, float]]:
     return [
         row | {name: round(100 * row[name], 4) for name in ("median", "low", "high")}
         for row in rows
