@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test site zip serve results results-check lock format clean
+.PHONY: help test site zip pdf serve results results-check lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ site: $(READY) ## build the course into site/
 
 zip: site ## pack the built course into site.zip
 	$(BIN)/python -m site_gen zip
+
+pdf: site ## print the built course into site.pdf; needs Chromium
+	$(BIN)/python -m site_gen pdf
 
 serve: $(READY) ## serve the course on 127.0.0.1:8000 and rebuild what changes
 	$(BIN)/python -m site_gen serve

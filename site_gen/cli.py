@@ -1,10 +1,10 @@
-"""The command line: `python -m site_gen build | generate | serve | zip`."""
+"""The command line: `python -m site_gen build | generate | serve | zip | pdf`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import IO, ParamSpec
+from typing import IO, Literal, ParamSpec
 
 import click
 
@@ -91,6 +91,25 @@ def zip_command(config: Path, target: Path | None) -> None:
     target = target or settings.site.with_suffix(".zip")
     write_zip(settings.site, target)
     click.echo(f"The site is in {target}")
+
+
+@main.command("pdf")
+@config_option
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="The file to write."
+)
+@click.option("--paper", type=click.Choice(["A4", "Letter"]), default="A4", show_default=True)
+@_tells_errors
+def pdf_command(config: Path, target: Path | None, paper: Literal["A4", "Letter"]) -> None:
+    """Print the built site into one PDF."""
+    try:
+        from site_gen.pdf import write_pdf
+    except ModuleNotFoundError as error:
+        raise BuildError(f"{error.name} is not there; it comes with the extra 'pdf'") from None
+    settings = read_settings(config)
+    target = target or settings.site.with_suffix(".pdf")
+    pages = write_pdf(settings, target, paper)
+    click.echo(f"The site is in {target}, on {pages} pages")
 
 
 @main.command("serve")
