@@ -3,7 +3,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help test site zip pdf serve results results-check lock format clean
+.PHONY: help test site site-check zip pdf serve results results-check lock format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: $(READY) ## format check, lint, types and all tests
 
 site: $(READY) ## build the course into site/
 	$(BIN)/python -m site_gen build
+
+site-check: tests/site_quality/node_modules/.ready ## check what is built by Lighthouse, axe and vnu; needs Node 20
+	node tests/site_quality/check.mjs $(CHECKS)
 
 zip: site ## pack the built course into site.zip
 	$(BIN)/python -m site_gen zip
@@ -46,6 +49,10 @@ format: $(READY) ## format the code and apply the linter's safe fixes
 clean: ## remove what the build made, and the environment
 	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+tests/site_quality/node_modules/.ready: tests/site_quality/package-lock.json
+	npm ci --prefix tests/site_quality --ignore-scripts --no-audit --no-fund --silent
+	touch $@
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv

@@ -1,0 +1,93 @@
+// Opens every page, wide and narrow, light and dark: axe-core finds no violation, nothing moves while the
+// page loads, no error is logged, and nothing is asked of another host.
+
+import axe from "axe-core";
+
+const WIDTHS = [390, 1280];
+const SCHEMES = ["light", "dark"];
+const TABS = 3;
+const MOST_SHIFT = 0.02;
+const TIMEOUT = 300_000;
+// What the colours of a page decide; all else is the same in the dark.
+const COLOURS = ["color-contrast", "link-in-text-block"];
+
+const SHIFT = `new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) sum += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 100);
+})`;
+
+// All four views of the pages whose kind occurs once, and of one page of each other kind; of the rest one
+// view each, in turn.
+export function views(pages, kinds, quick) {
+  const all = WIDTHS.flatMap((width) => SCHEMES.map((scheme) => ({ width, scheme })));
+  return pages.flatMap((page, index) => {
+    const chosen = quick && !kinds.includes(page) ? [all[index % all.length]] : all;
+    return WIDTHS.map((width) => ({
+      page,
+      width,
+      schemes: chosen.filter((view) => view.width === width).map((view) => view.scheme),
+    })).filter((each) => each.schemes.length);
+  });
+}
+
+export async function axeProblems(browser, address, jobs) {
+  const problems = [];
+  const waiting = [...jobs];
+  await Promise.all(Array.from({ length: TABS }, async () => {
+    const context = await browser.createBrowserContext();
+    const tab = await context.newPage();
+    tab.setDefaultTimeout(TIMEOUT);
+    let visit;
+    const note = (text) => problems.push(`${visit.page} ${visit.width}: ${text}`);
+    tab.on("console", (message) => message.type() === "error" && note(message.text()));
+    tab.on("pageerror", (error) => note(String(error)));
+    tab.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(address) && !/^(data|blob):/.test(url)) note(`asks another host: ${url}`);
+    });
+    while ((visit = waiting.shift())) await check(tab, address, visit, note);
+    await context.close();
+  }));
+  return problems;
+}
+
+async function check(tab, address, { page, width, schemes }, note) {
+  await tab.setViewport({ width, height: 900 });
+  await tab.emulateMediaFeatures([
+    { name: "prefers-color-scheme", value: schemes[0] },
+    { name: "prefers-reduced-motion", value: "reduce" },
+  ]);
+  await tab.goto(address + page, { waitUntil: "load" });
+  await tab.evaluate("document.fonts.ready.then(() => null)");
+  const shift = await tab.evaluate(SHIFT);
+  if (shift > MOST_SHIFT) note(`the layout shifts by ${shift.toFixed(3)}`);
+  await tab.evaluate(axe.source);
+  for (const [index, scheme] of schemes.entries()) {
+    if (index) {
+      await tab.emulateMediaFeatures([
+        { name: "prefers-color-scheme", value: scheme },
+        { name: "prefers-reduced-motion", value: "reduce" },
+      ]);
+      await tab.evaluate("new Promise((done) => setTimeout(done, 300))");
+    }
+    const dark = await tab.evaluate(
+      `document.body.dataset.mdColorScheme === "slate"`,
+    );
+    if (dark !== (scheme === "dark")) note(`is not ${scheme}`);
+    const options = { resultTypes: ["violations"], elementRef: false };
+    if (index) options.runOnly = { type: "rule", values: COLOURS };
+    const violations = await tab.evaluate(
+      (options) => globalThis.axe.run(document, options).then((found) => found.violations.map(
+        ({ id, nodes }) => ({ id, places: nodes.map((node) => node.target.join(" ")), why: nodes[0].failureSummary }),
+      )),
+      options,
+    );
+    for (const { id, places, why } of violations) {
+      const detail = why.split("\n").slice(1).map((line) => line.trim()).join("; ");
+      note(`${scheme}: ${id}, ${places.length} times, first ${places[0]}: ${detail}`);
+    }
+  }
+}
