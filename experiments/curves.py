@@ -383,7 +383,7 @@ def _loss_panel(data: Mapping[str, Any]) -> Panel:
     y = quantity("median", title=None, scale={"type": "log", "nice": False})
     width = {
         "field": "kind",
-        "type": "nominal",
+        "type": "ordinal",
         "scale": {"domain": ["train", "test"], "range": [1, 2]},
         "legend": None,
     }

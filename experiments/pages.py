@@ -77,7 +77,7 @@ class Plugin:
 
     def assets(self) -> Iterable[Path]:
         """Return the styles and scripts of charts, results and playgrounds."""
-        names = ("curves", "playground", "results")
+        names = ("curves", "explore", "playground", "results")
         return [ASSETS / f"{name}.{kind}" for kind in ("css", "js") for name in names]
 
 

@@ -30,6 +30,7 @@ from experiments.curves import (
     to_page_svg,
 )
 from experiments.data import HELD_OUT
+from experiments.explore import COMPARABLE, explore_files, explore_place
 from experiments.records import Record
 from experiments.schedules import schedule_words, setting_text
 from experiments.sensitivity import (
@@ -54,7 +55,6 @@ RULE = (
     *("optimizer", "options", "dtype", "model", "rules"),
     *("schedule", "schedule_options", "wd_schedule", "wd_schedule_options"),
 )
-COMPARABLE = ("data", "model", "epochs", "batch_size")
 DATA_NAMES = EXPERIMENTS | {"digits": "the 8x8 digits"}
 
 
@@ -95,7 +95,7 @@ def comparison(runs: Sequence[Record], subject: Subject, experiment: str) -> Fig
         + conditions(runs, subject)
     )
     title, name = f"Runs on {data_name(runs[0])}", anchor("curves", experiment)
-    return Figure(title, name, html, files_of(runs))
+    return Figure(title, name, html, files_of(runs) | explore_files(runs))
 
 
 def anchor(kind: str, experiment: str) -> str:
@@ -153,7 +153,9 @@ def experiment_figures(experiment: str) -> Iterator[Figure]:
     of_all = Markup('<p>The numbers of all optimizers are among the <a href="{}">results</a>.</p>')
     html = _learning_curves(shown, BY_OPTIMIZER) + conditions(shown, BY_OPTIMIZER)
     html += of_all.format(f"{OF_ALL}#{experiment}")
-    yield Figure(f"Runs on {data_name(runs[0])}", "curves", html, files_of(shown))
+    yield Figure(
+        f"Runs on {data_name(runs[0])}", "curves", html, files_of(shown) | explore_files(shown)
+    )
 
 
 def runs_to_compare(records: Sequence[Record], name: str) -> list[Record]:
@@ -187,9 +189,10 @@ def _learning_curves(runs: Sequence[Record], subject: Subject) -> Markup:
         f"{label}: test accuracy {linked_accuracies(group).striptags()}"
         for label, group in groups.items()
     )
-    return _drawn(
+    chart = _drawn(
         versions_of(runs), lambda: learning_curves(runs, subject.group), title, description
     )
+    return chart + explore_place(groups)
 
 
 def search_figure(runs: Sequence[Record], finals: Sequence[Record], experiment: str) -> Figure:

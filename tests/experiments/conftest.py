@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experiments import committed
+from experiments import committed, explore
 from experiments.data import MNIST_FILES, ROOT_VARIABLE, Data
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,7 @@ def results(tmp_path, monkeypatch):
     folder = tmp_path / "results" / "mnist"
     folder.mkdir(parents=True)
     monkeypatch.setattr(committed, "RESULTS", folder.parent)
+    monkeypatch.setattr(explore, "MADE", tmp_path / "explore")
     return folder
 
 

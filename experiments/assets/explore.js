@@ -1,0 +1,57 @@
+// Puts a button below learning curves. What opens is a chart that a reader can change; it is drawn by a
+// library that is loaded when the button is pressed for the first time.
+(() => {
+  const base = new URL("../../explore/", document.currentScript.src);
+  const LIBRARIES = ["vega.min.js", "vega-lite.min.js", "vega-interpreter.js", "explore_charts.js"];
+  const loads = new Map();
+
+  // Scripts that are asked for together run in this order.
+  const load = (name) => {
+    if (!loads.has(name)) {
+      const script = document.createElement("script");
+      const done = new Promise((resolve, reject) => {
+        script.onload = resolve;
+        script.onerror = () => {
+          loads.delete(name);
+          reject(new Error(`${name} could not be loaded.`));
+        };
+      });
+      script.async = false;
+      script.src = new URL(name, base);
+      document.head.append(script);
+      loads.set(name, done);
+    }
+    return loads.get(name);
+  };
+  const loadAll = (names) => Promise.all(names.map(load));
+
+  for (const place of document.querySelectorAll("[data-explore]")) {
+    const figure = JSON.parse(place.dataset.explore);
+    const button = document.createElement("button");
+    const panel = document.createElement("div");
+    button.type = "button";
+    button.className = "explore-open";
+    button.textContent = "Explore";
+    button.setAttribute("aria-expanded", "false");
+    panel.hidden = true;
+    place.append(button, panel);
+    let opened = null;
+    button.addEventListener("click", async () => {
+      panel.hidden = !panel.hidden;
+      button.setAttribute("aria-expanded", String(!panel.hidden));
+      if (opened) return;
+      panel.textContent = "Loading …";
+      const shelves = figure.lines.flatMap(([, names]) => names.map((name) => `${name}.js`));
+      const indices = figure.folders.map((name) => `${name}/index.js`);
+      try {
+        opened = loadAll([...LIBRARIES, ...indices, ...shelves]);
+        await opened;
+        panel.textContent = "";
+        globalThis.litExplore(panel, figure, loadAll, base);
+      } catch (error) {
+        opened = null;
+        panel.textContent = error.message;
+      }
+    });
+  }
+})();
