@@ -1,21 +1,17 @@
-"""A real browser for tests: where it is, pages that it opens, and folders that are served to it."""
+"""A real browser for tests, and the pages that it opens."""
 
 import contextlib
-import functools
-import http.server
 import os
-import shutil
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
-ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
+from site_gen.browser import ARGUMENTS, find_chromium, serving
+
+__all__ = ["NEEDS_BROWSER", "opened", "running_browser", "serving"]
+
+CHROMIUM = find_chromium()
 
 NEEDS_BROWSER = [
     pytest.mark.slow,
@@ -24,20 +20,6 @@ NEEDS_BROWSER = [
         reason="no Chromium found; name it in the environment variable CHROMIUM",
     ),
 ]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@contextlib.contextmanager
-def serving(folder) -> Iterator[str]:
-    handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @contextlib.contextmanager
