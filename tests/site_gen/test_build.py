@@ -104,7 +104,8 @@ def test_a_change_rewrites_only_what_shows_it(course):
     course.generate()
     path = course.root / "rules/momentum.py"
     path.write_text(path.read_text().replace("crawls", "creeps"))
-    assert course.generate().changed == {"momentum.md", "momentum.py"}
+    index = "assets/site_gen/search_index.js"
+    assert course.generate().changed == {"momentum.md", "momentum.py", index}
 
 
 def test_the_page_of_a_removed_chapter_goes(course):
