@@ -5,7 +5,7 @@ from markupsafe import Markup
 from site_gen.chapters import Chapter
 from site_gen.course import Course
 from site_gen.map import map_anchor
-from site_gen.mathml import to_mathml
+from site_gen.mathml import text_of, to_mathml
 from site_gen.plugins import Fact, Plugin, blaming, check_html
 
 MOST_BUILDS = 5
@@ -71,7 +71,8 @@ def _symbols(chapter: Chapter, course: Course) -> Markup:
         found = course.lexicon.symbol(symbol.tex, chapter)
         if found:
             address = course.address(found.page, found.entry.anchor, chapter)
-            formula = Markup('<a class="lit-term" href="{}">{}</a>').format(address, formula)
+            link = '<a class="lit-term" href="{}" aria-label="{}">{}</a>'
+            formula = Markup(link).format(address, text_of(formula), formula)
         items.append(
             Markup('<span data-sym="{0}">{1} <code data-sym="{0}">{0}</code></span>').format(
                 symbol.identifier, formula

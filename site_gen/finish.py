@@ -17,6 +17,8 @@ from site_gen.security import headers_file, policy, script_hashes
 CHARSET = re.compile(r"<meta charset=\"?utf-8\"?\s*/?>", re.I)
 SITEMAPS = ("sitemap.xml", "sitemap.xml.gz")
 HEADERS = "_headers"
+# The theme's switches have an attribute that HTML does not give to them.
+SWITCH = re.compile(r'(<input\b[^>]*\btype="?checkbox"?[^>]*?) autocomplete="?off"?')
 
 
 def finish(site: Path, settings: Settings) -> None:
@@ -27,7 +29,8 @@ def finish(site: Path, settings: Settings) -> None:
         if "Content-Security-Policy" not in html:
             name = path.relative_to(site).as_posix()
             tags = "".join(_tags(html, name, hashes, settings))
-            path.write_text(_after_charset(html, tags), encoding="utf-8")
+            html = SWITCH.sub(r"\1", _after_charset(html, tags))
+            path.write_text(html, encoding="utf-8")
     (site / HEADERS).write_text(headers_file(hashes), encoding="utf-8")
     if not settings.site_url:
         # Without an address they have nothing in them.

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 
 from math_core import LatexError, LatexToMathML
 
@@ -28,6 +28,9 @@ STYLE_CLASSES = {
     "width: 7.5%": "tex-margin",
 }
 COVERED_STYLES = {"justify-items: end", "justify-items: start"}
+# MathML 3 lets few elements have this attribute, so validators complain; CSS says the same.
+DISPLAY_STYLE = re.compile(r'(<(?:mfrac|mrow)\b[^>]*?) displaystyle="(true|false)"')
+DISPLAY_CLASSES = {"true": "tex-display", "false": "tex-text"}
 VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 
 
@@ -52,8 +55,14 @@ def to_mathml(tex: str, *, display: bool) -> str:
     markup = re.sub(r' scriptlevel="\d+"', "", markup)
     markup = markup.replace("&ApplyFunction;", "\u2061")
     markup = STYLE.sub(_style_to_class, markup)
+    markup = DISPLAY_STYLE.sub(lambda it: f'{it[1]} class="{DISPLAY_CLASSES[it[2]]}"', markup)
     markup = VARIATION_SELECTORS.sub("", markup)
     return markup.replace("<math", f'<math data-tex="{escape(tex)}"', 1)
+
+
+def text_of(markup: str) -> str:
+    """Return the characters of a formula, as a name for what cannot be named by MathML."""
+    return " ".join(unescape(text) for text in re.findall(r">([^<>]+)<", markup))
 
 
 def _math_error(tex: str, message: str) -> MathError:

@@ -194,6 +194,7 @@ def _parser() -> MarkdownIt:
         "table_open": lambda *_: '<div class="lit-table"><table>',
         "table_close": lambda *_: "</table></div>",
         "th_open": _cell_open,
+        "th_close": _cell_close,
         "td_open": _cell_open,
     }
     for name, rule in rules.items():
@@ -296,7 +297,17 @@ def _cell_open(tokens: Sequence[Token], index: int, _: Any) -> str:
     token = tokens[index]
     # A style within the page would need a hole in the policy of what pages may do.
     alignment = str(token.attrGet("style") or "").removeprefix("text-align:")
-    return f'<{token.tag} class="lit-{alignment}">' if alignment else f"<{token.tag}>"
+    tag = _cell_tag(token, tokens[index + 1])
+    return f'<{tag} class="lit-{alignment}">' if alignment else f"<{tag}>"
+
+
+def _cell_close(tokens: Sequence[Token], index: int, _: Any) -> str:
+    return f"</{_cell_tag(tokens[index], tokens[index - 1])}>"
+
+
+def _cell_tag(cell: Token, contents: Token) -> str:
+    """Return the tag of a cell: one without contents is the head of nothing."""
+    return cell.tag if contents.content.strip() else "td"
 
 
 def _text_special(tokens: Sequence[Token], index: int, _: Any) -> str:

@@ -64,6 +64,23 @@ def test_nothing_on_a_page_has_a_style_of_its_own(course):
     assert " style=" not in course.page("table")
 
 
+def test_an_empty_cell_heads_no_column(course):
+    course.write("rules/table.py", '"""\n# Table\n\n|   | b |\n|---|:-:|\n| 1 | 2 |\n"""\n')
+    course.settings(require_front_matter=False)
+    course.generate()
+    head = re.search("<thead>(.*?)</thead>", course.page("table"), re.S)[1]
+    assert re.findall(r"<(t[hd])\b", head) == ["td", "th"]
+    assert re.findall(r"</(t[hd])>", head) == ["td", "th"]
+
+
+def test_the_switches_of_the_theme_have_no_attribute_that_is_not_theirs(course):
+    course.build()
+    html = (course.root / "site/index.html").read_text()
+    switches = re.findall(r'<input[^>]*type="?checkbox"?[^>]*>', html)
+    assert len(switches) >= 2
+    assert not any("autocomplete" in switch for switch in switches)
+
+
 def test_finishing_twice_changes_nothing(course):
     course.build()
     before = {path: path.read_bytes() for path in (course.root / "site").rglob("*.html")}

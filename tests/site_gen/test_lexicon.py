@@ -52,7 +52,7 @@ def terms(course, prose: str, extra: str = "") -> list[tuple[str, str]]:
     course.write("rules/new.py", CHAPTER.format(prose=prose, extra=extra))
     course.generate()
     links = re.findall(
-        r'<a class="lit-term" href="[^"]*#([^"]+)">(.*?)</a>', course.page("new"), re.S
+        r'<a class="lit-term" href="[^"]*#([^"]+)"[^>]*>(.*?)</a>', course.page("new"), re.S
     )
     return [(anchor, re.sub(r"<[^>]+>", "", text)) for anchor, text in links]
 

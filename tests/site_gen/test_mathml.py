@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from fontTools.ttLib import TTFont
 
-from site_gen.mathml import MathError, to_mathml
+from site_gen.mathml import MathError, text_of, to_mathml
 
 HERE = Path(__file__).parent
 GOLDEN = json.loads((HERE / "golden" / "mathml.json").read_text(encoding="utf-8"))
@@ -27,6 +27,10 @@ def test_formulas_are_well_formed_and_carry_source_but_no_style(case):
     assert root.get("data-tex") == case["tex"]
     for element in root.iter():
         assert not {"style", "scriptlevel"} & set(element.attrib)
+
+
+def test_the_text_of_a_formula_is_what_stands_in_it():
+    assert text_of(to_mathml(r"\hat\theta_{t-1} < g", display=False)) == "θ ˆ t − 1 < g"
 
 
 FONTS = ("latin-modern-math", "latin-modern-math-more")
