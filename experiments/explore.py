@@ -37,9 +37,7 @@ MADE = ROOT / "build" / "explore"
 SITE_FOLDER = "explore"
 """Where the scripts lie in the site."""
 
-LIBRARIES = ("vega.min.js", "vega-lite.min.js")
 INTERPRETER = "vega-interpreter.js"
-CHARTS = "explore_charts.js"
 
 PAGE_COLOURS = 6
 """How many of the colours a page has for light and for dark."""
@@ -69,7 +67,8 @@ def explore_place(lines: Series) -> Markup:
 def explore_files(runs: Sequence[Record]) -> dict[str, Path]:
     """Return the files that the chart of some runs may load, by their paths in the site."""
     folders = {folder_of(run) for run in runs if run.path}
-    files = {f"{SITE_FOLDER}/{name}": ON_DEMAND / name for name in (*LIBRARIES, CHARTS)}
+    files = {f"{SITE_FOLDER}/{path.name}": path for path in ON_DEMAND.iterdir()}
+    # Takes the place of its module.
     files[f"{SITE_FOLDER}/{INTERPRETER}"] = _interpreter()
     for folder in sorted(folders):
         for path in _folder_files(folder):

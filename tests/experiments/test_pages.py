@@ -105,9 +105,11 @@ def test_a_changed_library_is_read_anew(tmp_path, monkeypatch):
 def test_the_assets_exist():
     assert [path.name for path in pages.Plugin().assets() if path.is_file()] == [
         "curves.css",
+        "explore.css",
         "playground.css",
         "results.css",
         "curves.js",
+        "explore.js",
         "playground.js",
         "results.js",
     ]

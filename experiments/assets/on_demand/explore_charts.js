@@ -71,7 +71,8 @@
       const id = `explore-${++count}`;
       const change = (name) => (value) => {
         this.options[name] = value;
-        this.draw();
+        if (name === "scale" || name === "unit") this.draw();
+        else this.update();
       };
       const [scale] = menu("Loss axis", [["log", "log"], ["linear", "linear"]], change("scale"));
       const [unit] = menu("Horizontal axis", [["step", "steps"], ["second", "seconds"]], (value) => {
@@ -121,7 +122,7 @@
         box.checked = line.on;
         box.addEventListener("change", () => {
           line.on = box.checked;
-          this.draw();
+          this.update();
         });
         const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
         const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -198,41 +199,49 @@
     }
 
     // The description with the lines of the moment.
-    filled(panel, rows) {
+    filled(panel) {
       const spec = structuredClone(panel);
       const { palette, dashes } = this.index;
       const domain = this.lines.map((line) => line.label);
       const ranges = { color: palette, strokeDash: dashes };
-      for (const { encoding, data } of spec.layer) {
+      for (const { encoding } of spec.layer) {
         for (const [channel, range] of Object.entries(ranges))
           if (encoding[channel]) encoding[channel].scale = { domain, range: domain.map((_, i) => range[i % range.length]) };
         if (this.options.unit === "second") encoding.x.title = "seconds";
         if (encoding.y?.scale?.type === "log") {
           if (this.options.scale === "linear") encoding.y.scale = { zero: false };
-          else encoding.y.axis = { values: ticks(rows[data.name].flatMap((row) => [row.low, row.high])) };
+          else encoding.y.axis = { values: { expr: "ticks" } };
         }
       }
       return spec;
     }
 
     draw() {
-      const rows = (this.data = this.rows());
       const { hconcat, resolve, spacing, ...shared } = this.index.form;
       for (const { view } of this.views) view.finalize();
-      const crosshairs = Object.fromEntries(Object.keys(rows).map((name) => [name + READINGS, []]));
       const holders = hconcat.map(() => element("div", { class: "explore-chart", "aria-hidden": "true" }));
       this.charts.replaceChildren(...holders);
       this.views = hconcat.map((panel, i) => {
-        const spec = { ...shared, ...this.filled(panel, rows), datasets: { ...rows, ...crosshairs }, background: null };
+        const sources = [...new Set(panel.layer.map((layer) => layer.data.name))];
+        const datasets = Object.fromEntries(sources.map((name) => [name, []]));
+        const spec = { ...shared, ...this.filled(panel), datasets, params: [{ name: "ticks", value: [] }], background: null };
         const runtime = vega.parse(vegaLite.compile(spec).spec, null, { ast: true });
         const view = new vega.View(runtime, { expr: vegaInterpreter, renderer: "svg", container: holders[i], hover: false });
-        view.run();
-        const picture = holders[i].querySelector("svg");
-        picture.removeAttribute("width");
-        picture.removeAttribute("height");
-        const crosshair = panel.layer.map((layer) => layer.data.name).find((name) => name.endsWith(READINGS));
-        return { view, picture, crosshair };
+        return { view, holder: holders[i], sources };
       });
+      this.update();
+    }
+
+    // Gives the charts the rows of the moment.
+    update() {
+      const rows = (this.data = this.rows());
+      const values = ticks(rows.loss.flatMap((row) => [row.low, row.high]).filter((value) => value > 0));
+      for (const { view, holder, sources } of this.views) {
+        for (const name of sources) if (rows[name]) view.data(name, rows[name]);
+        view.signal("ticks", values).run();
+        // The picture is as wide as its place.
+        for (const name of ["width", "height"]) holder.querySelector("svg").removeAttribute(name);
+      }
       this.places = [...new Set(Object.values(rows).flat().map((row) => row.step))].sort((a, b) => a - b);
       const last = this.places.at(-1) ?? 0;
       this.charts.setAttribute("aria-valuemin", 0);
@@ -263,13 +272,15 @@
     }
 
     point(event) {
-      const hit = this.views.find(({ picture }) => picture.contains(event.target));
+      const hit = this.views.find(({ holder }) => holder.contains(event.target));
       if (!hit || !this.places.length) return;
-      const box = hit.picture.getBoundingClientRect();
-      const unit = hit.picture.viewBox.baseVal.width / box.width;
+      const picture = hit.holder.querySelector("svg");
+      const box = picture.getBoundingClientRect();
+      const unit = picture.viewBox.baseVal.width / box.width;
       const wanted = hit.view.scale("x").invert((event.clientX - box.left) * unit - hit.view.origin()[0]);
       const nearest = (best, place) => (Math.abs(place - wanted) < Math.abs(best - wanted) ? place : best);
-      this.moveAll(this.places.reduce(nearest));
+      const place = this.places.reduce(nearest);
+      if (place !== this.place) this.moveAll(place);
     }
 
     // Moves the crosshairs of all charts of the page that have the same horizontal axis.
@@ -280,7 +291,7 @@
     show(place) {
       this.place = place !== null && place <= this.places.at(-1) ? place : null;
       const rows = this.place === null ? [] : [{ step: this.place }];
-      for (const { view, crosshair } of this.views) view.data(crosshair, rows).run();
+      for (const { view, sources } of this.views) view.data(sources.find((name) => name.endsWith(READINGS)), rows).run();
       this.read();
     }
 
