@@ -140,7 +140,7 @@ seeds (AdamW's part of the last column at 0.001):
 AdamW's rate fits only roughly. In the first 50 steps gradients agree, and AdamW moves an element by 0.8
 to 0.5 $\alpha$. Muon moves it by 0.13 at most, less than 0.2, because the momentum does not fill its directions:
 from the 32nd on five steps do not reach 1. In a long run with noisy gradients the two come closer. In a short
-one try three times AdamW's rate.
+one try three times AdamW's rate as well as AdamW's own.
 
 ## Which parameters are matrices
 
@@ -442,6 +442,19 @@ def shape_scale(rows: int, columns: int, adjust_lr_fn: str | None) -> float:
 #   say `matrices=False`.
 # - **Sharded parameters are refused** unless every process has them whole: [Sharded parameters](../sharded.py). Half
 #   a matrix has other singular vectors.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), all four matrices Muon's, the output layer's too. The search
+# chose $\alpha = 0.003$, as for [AdamW](adamw.py), with a held-out loss of 0.027, AdamW's being 0.037 (one seed).
+# At 0.001 the loss is 48 % higher, AdamW's 25 %. At 0.01 it is 44 % higher, where AdamW learns nothing: three times
+# AdamW's rate is possible here, and no gain. The accuracies are 99.42, 99.51 and 99.41 %. AdamW's 99.30 to 99.40 %
+# end one image lower, which 10 000 images cannot tell; [Adam](adam.py)'s 99.39 to 99.44 % overlap.
+#
+# The training loss differs more. Over the steps 2 to 112 its mean is 0.53 to 0.56, AdamW's 0.34 to 0.36; over the
+# third epoch 0.007, AdamW's 0.010 to 0.012. Muon begins softly: the first update of seed 0 is 0.17 long, AdamW's
+# 1.84. With all singular values at 1 the matrices would move by $0.2 \sqrt{430\,500}\, \alpha = 131\, \alpha$. No
+# update in the records is longer than $90\, \alpha$.
 #
 # ## Exercises
 #
