@@ -86,7 +86,8 @@ cosine of the two updates is 0.86. For the other two shapes it is 0.99.
 
 - **The length.** `"match_rms_adamw"` is exact here: the RMS of a step is $0.2\,\alpha$. Muon's depends on the
   singular values that five steps leave, and is $0.17$ to $0.185\,\alpha$ for Gaussian gradients of these shapes. At the
-  same $\alpha$ NorMuon's steps are 8 to 16 % longer.
+  same $\alpha$ NorMuon's steps are 8 to 16 % longer. In the records on MNIST they are 1.5 to 3 times as long:
+  momentum [does not fill its directions](muon.py).
 - **The authors' code** is `"original"`, with $\alpha = 0.02$ and no decay by default. pytorch_optimizer calls the two
   `match_rms` and `preserve_norm`.
 - **Kernels** of convolutions are flattened to rows here and in pytorch_optimizer. The authors' code takes means along
@@ -264,6 +265,19 @@ class NorMuon(Muon):
 #   them the other way round.
 # - **Decay and momentum** are Muon's, and so is the list of what is no matrix: embeddings and the output layer belong
 #   in a group with `matrices=False`.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), whose matrices are all wider than tall. The search chose
+# $\alpha = 0.003$, as for [Muon](muon.py). At 0.001 the held-out loss is 25 % higher, Muon's 48 %; at 0.01 it is
+# 52 %, Muon's 44 %. The valley lies a little lower, as it should for longer steps. They are $131\, \alpha$ long, as
+# the rule says: 1.6 times Muon's in the first epoch, 2.3 times in the third (medians).
+#
+# The accuracies are 99.39, 99.41 and 99.48 %. Muon's 99.41 to 99.51 % and AdamW's 99.30 to 99.40 % overlap with
+# them. The test loss is 0.0190 to 0.0207, Muon's 0.0158 to 0.0188: a hint, no more, for ranges of equals miss each
+# other once in ten times. The training loss is lower at first, 0.43 to 0.46 over the steps 2 to 112 and Muon's
+# 0.53 to 0.56, and higher in the third epoch, 0.009 to 0.010 and 0.007. What is due to the length and what to even
+# rows these runs do not say.
 #
 # ## Exercises
 #
