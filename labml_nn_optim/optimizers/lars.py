@@ -250,7 +250,8 @@ class LARS(GenericAdaptiveOptimizer):
 # - `weight_decay`: keep it above 0 with normalization layers. Otherwise lengths grow without limit.
 #
 # LARS is for networks that learn with SGD, in so few and so large batches that a tuned SGD no longer does. With small
-# batches we know of no gain over SGD. For transformers take [LAMB](lamb.py), or AdamW.
+# batches we know of no gain over SGD but the one below, which may be the doing of SGD's rate. For transformers take
+# [LAMB](lamb.py), or AdamW.
 #
 # ## Traps
 #
@@ -262,6 +263,20 @@ class LARS(GenericAdaptiveOptimizer):
 # - **A bias before batch normalization** has no gradient but rounding errors. With a ratio they become a step of full
 #   length. Such a bias changes nothing. Leave it away.
 # - **Clipping the norm of the gradient** does next to nothing for tensors with a ratio.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), biases with decay and a ratio, too. The search chose
+# $\alpha = 10$, the advice above. The held-out loss is 8 % higher at 3, 151 % at 30, and 94 % at 1, the default.
+# The accuracies are 99.26, 99.30 and 99.30 %. [SGD](sgd.py) with momentum, 98.83 to 99.22 %, is below all three;
+# [AdamW](adamw.py)'s 99.30 to 99.40 % touch them.
+#
+# Not all of that need be the ratio's. SGD's 0.1 is the last rate before a cliff and cost one seed its start: over
+# the steps 2 to 112 its mean training loss is 0.65 to 1.05, that of LARS 0.46 to 0.47. In the search their losses
+# were alike, 0.0453 and 0.0448. SGD with 0.03, as good there, has no three seeds.
+#
+# The first update of seed 0 is 0.138 long, 1 % of the weights' 13.92. Such steps need the falling rate: after one
+# epoch LARS reads 96.01 to 96.89 %, SGD 97.37 to 98.21 %.
 #
 # ## Exercises
 #
