@@ -229,6 +229,19 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # - **State of another shape.** `exp_avg_sq` has the shape `()`. A tool that expects the parameter's has to be told,
 #   and a checkpoint of Adam with tensors in it loads but fails in the first step.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose $\alpha = 0.03$, ten times [Adam](adam.py)'s
+# rate. The held-out loss is 8 % higher at 0.01, where to begin, and 201 % at 0.1. At the default of 0.001 it is 4.5
+# times as high. The accuracies are 99.17, 99.12 and 99.15 %, not to be told from SGD with momentum, 98.83 to
+# 99.22 %. [LARS](lars.py) with 99.26 to 99.30 % and [AdamW](adamw.py) with 99.30 to 99.40 % are above.
+#
+# The first update is $\sqrt 8\, \alpha$ long: eight tensors, a step of $\alpha$ each. In the third epoch the median
+# is 8.2 to $8.4\, \alpha$, near $3.2 \sqrt 8\, \alpha = 9.1\, \alpha$ for pure noise, though the gradient's median
+# norm has fallen from 1.4 in the first epoch to 0.3 or 0.4. NovoGrad starts sooner than SGD and ends later: the
+# training loss is 0.51 to 0.53 over the steps 2 to 112, SGD's 0.65 to 1.05, and 0.030 to 0.033 over the third
+# epoch, SGD's 0.019 to 0.028.
+#
 # ## Exercises
 #
 # **1.** How long is the step in the long run if all gradients agree, in terms of $\beta_1$? Check it with 0.95 and
