@@ -307,6 +307,19 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 # - **A checkpoint of AdamW** lacks `block_sq` and is refused.
 # - **Sharded parameters** are refused: the rule needs whole tensors.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), with 584 numbers in $v$ in the place of 431 080. The search chose
+# $\alpha = 0.003$, as for [Adam](adam.py) and [AdamW](adamw.py): their rate fits. At 0.001 the held-out loss is
+# 10 % higher, at 0.0003 112 %. At 0.01 it is 88 % higher, where both of them learn nothing. The accuracies are
+# 99.27, 99.36 and 99.41 %. AdamW's, 99.30 to 99.40 %, and Adam's, 99.39 to 99.44 %, overlap with them: three seeds
+# do not tell them apart.
+#
+# The training loss does. Over the third epoch its mean is 0.016 to 0.018, Adam's 0.011. At the start they are
+# closer, 0.35 to 0.44 over the steps 2 to 112 and 0.34 to 0.36. The first update of seed 0 is 1.868 long. If every
+# block had a gradient it would be $0.003 \sqrt{431\,080} = 1.970$, so blocks with 10 % of the weights had none. Of
+# Adam's single weights 13 % had none.
+#
 # ## Exercises
 #
 # **1.** Show that the first step has the mean square $\alpha^2$ in every block, without decay and with
