@@ -266,6 +266,21 @@ class ASGD(GenericAdaptiveOptimizer):
 # - **Early stopping by the last weights.** They stop getting better while the average still does: 0.178 and 0.178
 #   after 300 and 3000 steps of the first row, and 0.0062 and 0.00036 for the average.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), all but $\alpha$ at its default: nothing is averaged, and
+# $\lambda$ takes at most 1.6 % off a rate that falls to 0 anyway. This is descent without momentum.
+# [Averages of weights](../../docs_src/averaging.md) measures averages.
+#
+# The search chose $\alpha = 0.3$, as high as is stable: at 1 the run diverges. At 0.1 the held-out loss is 32 %
+# higher, at the default of 0.01 five times as high. From 0.001 to 0.3 the losses are within 12 % of those of
+# [SGD](sgd.py) with $\mu = 0.9$ at a tenth of the rate, as $1 / (1 - \mu) = 10$ says. But SGD still learns at 0.1,
+# which stands for 1.
+#
+# The accuracies are 99.25, 99.20 and 99.16 %. SGD's 98.83 to 99.22 % overlap, [AdamW](adamw.py)'s 99.30 to 99.40 %
+# are higher. After one epoch they are 98.61 to 98.95 % and SGD's 97.37 to 98.21 %, but SGD's rate stands for three
+# times as much.
+#
 # ## Exercises
 #
 # **1.** How many of the first weights does the average still hold after 5000 steps with the defaults, and with
