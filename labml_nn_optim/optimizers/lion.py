@@ -290,6 +290,19 @@ class Lion(GenericAdaptiveOptimizer):
 # - **A checkpoint of AdamW loads without a word.** It brings its `lr`, `weight_decay` and $\beta_2 = 0.999$, to be
 #   set again, and leaves its `exp_avg_sq` in memory.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose $\alpha = 0.0003$, a tenth of
+# [AdamW](adamw.py)'s 0.003. At 0.001, a third of AdamW's, the held-out loss is 13 % higher; at the default of
+# 0.0001 it is 77 %. So the authors' advice holds, at both its ends. [Signum](signum.py) has the lower loss at
+# both rates, 0.0389 and 0.0385; Lion has 0.0428 and 0.0482 (one seed).
+#
+# The accuracies are 99.28, 99.31 and 99.32 % (median 99.31). Signum's, 99.12 to 99.30 %, and AdamW's, 99.30
+# to 99.40 %, overlap with them. The losses on the test images do not: 0.0206 to 0.0233, AdamW's 0.0183 to
+# 0.0200, Signum's 0.0281 to 0.0358. Lion begins later. The mean loss of the steps 2 to 16 is 1.88 to 2.00,
+# Signum's 1.25 to 1.33; in the third epoch it is 0.015 to 0.016, Signum's 0.020 to 0.022. Signum ran with
+# three times the rate, so the runs do not show whether rule or rate makes the difference.
+#
 # ## Exercises
 #
 # **1.** Run the found program without its clip and its arcsine beside Lion, with the decay rates that follow
