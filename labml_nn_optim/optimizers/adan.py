@@ -273,7 +273,8 @@ class Adan(GenericAdaptiveOptimizer):
 
 # ## Choosing, and when not to
 #
-# - `lr`: 3.8 times a rate of AdamW gives steps as long on noise. The authors use five to ten times.
+# - `lr`: 3.8 times a rate of AdamW gives steps as long on noise. The authors use five to ten times. Without a warm-up
+#   begin the search at AdamW's own: the first step is as long as Adam's, see below.
 # - `betas`: the authors find it robust, most of all to $\beta_2$. They tune $\beta_3$ first, then $\beta_1$.
 # - `weight_decay`: 0.02 in most of their recipes. The product with $\alpha$ is what counts, and $\alpha$ is larger.
 # - Their vision transformers: $\alpha = 0.015$, $\lambda = 0.02$, batches of 2048, a warm-up over 60 of 150 or 300
@@ -297,6 +298,19 @@ class Adan(GenericAdaptiveOptimizer):
 #   once and by $6.3\, \alpha$ in all. With Adam's (0.9, 0.999) that is 2.9 and $30\, \alpha$.
 # - **A gap.** A parameter whose `grad` is `None` for a while has an old $g_{t-1}$. Its next difference spans the gap.
 # - **Checkpoints** hold `previous_grad`. One of AdamW is refused for its two rates.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose $\alpha = 0.003$, [AdamW](adamw.py)'s
+# rate. At 0.001 the held-out loss is 52 % higher, at 0.0003 3.5 times as high, and at 0.01 nothing is
+# learned. Adan's updates are 0.33 to 0.43 times as long as AdamW's at the same $\alpha$ (medians of each
+# epoch; on even noise 0.26). Its loss at 0.0003, 0.001 and 0.003 is AdamW's at rates 2.0 to 2.5 times
+# smaller, interpolated. But the first updates are equally long, 1.840 with seed 0, and no warm-up softens
+# them. Both fail at the same point of the grid.
+#
+# The accuracies are 99.36, 99.35 and 99.40 % (median 99.36). AdamW's, 99.30 to 99.40 %, and Adam's, 99.39 to
+# 99.44 %, overlap with them: three seeds do not tell the three apart. The training loss differs. In the first
+# epoch it is 0.095 to 0.102, AdamW's 0.104 to 0.108, and in the third 0.0129, AdamW's 0.0105 to 0.0122.
 #
 # ## Exercises
 #
