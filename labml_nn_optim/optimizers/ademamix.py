@@ -351,6 +351,20 @@ def decay_rate(life: float) -> float:
 #   $\beta_3 = 0.9999$, and stays there. Here the state of half-precision weights is float32. Elsewhere, look.
 # - **One huge gradient stays.** With $\beta_3 = 0.9999$ half of it is left after 6931 steps. Clip.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py) with the defaults: no warm-up, 2814 steps, a memory of 10
+# 000. In the last step $s$ has 25 % of its weight, so a steady gradient moves a weight by $2.2\, \alpha$. The
+# search is [AdamW](adamw.py)'s: it chose $\alpha = 0.003$, at 0.001 the held-out loss is 19 % higher, at
+# 0.0003 2.2 times as high, and at 0.01 nothing is learned.
+#
+# The accuracies are 99.27, 99.37 and 99.35 % (median 99.35). AdamW's, 99.30 to 99.40 %, overlap with them.
+# The losses part. In the third epoch the training loss is 0.0086 to 0.0091, AdamW's 0.0105 to 0.0122. After
+# it the loss on the test images is 0.0227 to 0.0239, AdamW's 0.0183 to 0.0200. An epoch earlier the test
+# losses overlapped. So AdEMAMix ends with a better fit to images that it has seen, and a worse one to others.
+# (Ranges of equals lie apart in [one of ten pairs](../../experiments/comparison.py#chance_apart).) A
+# $\beta_3$ that fits the run was not tried.
+#
 # ## Exercises
 #
 # **1.** Which share of the weights in $s$ belongs to the first tenth of the run, if $W = T$ and $c = 2$? Neglect
