@@ -321,6 +321,19 @@ class MARS(GenericAdaptiveOptimizer):
 #   Put a tensor of zeros there and set the group again.
 # - **It runs on whole tensors**, so neither `compile` nor `flat` is possible.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). At the default $\alpha = 0.003$ and at 0.01 the held-out
+# losses agree within 0.02 %. At 0.001 the loss is 39 % higher, at 0.03 twice as high. [AdamW](adamw.py), with
+# its best at 0.003, learns nothing at 0.01. The losses at 0.0003 and 0.001 are AdamW's at 0.69 and 0.79 times
+# the rate, interpolated; the mean step in noise says 0.65.
+#
+# The three runs have 0.01: 99.22, 99.26 and 99.33 % (median 99.26). AdamW's 99.30 to 99.40 % overlap with
+# them. The losses on the test images do not: 0.0238 to 0.0293, AdamW's 0.0183 to 0.0200. The start is rough:
+# the first update is 6.13 long (seed 0), AdamW's 1.84, and the mean loss of the steps 2 to 16 is 1.71 to
+# 2.13, AdamW's 1.18 to 1.27. In the third epoch it is 0.019 to 0.020, AdamW's 0.011 to 0.012. Is MARS behind,
+# or its rate too high? At 0.003 there is one seed only.
+#
 # ## Exercises
 #
 # **1.** Check $m_t = (1 - \gamma)\, e_t + \gamma\, g_t$ on 50 random gradients. What happens to it if a gradient is
