@@ -140,6 +140,20 @@ class CautiousAdamW(AdamW):
 # - **A checkpoint** of AdamW loads, and the other way round. The moments mean the same.
 # - **No `compile`, no `flat`**, and no sharded parameters.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose [AdamW](adamw.py)'s $\alpha = 0.003$, and
+# 0.001 is as good: the held-out loss is 0.4 % higher. At 0.0003 it is 85 % higher, at 0.01 nothing is
+# learned. From 0.0001 to 0.001 it is 11 to 15 % below AdamW's, as if AdamW had 1.25 to 1.76 times the rate
+# (interpolated). Best against best it is 11 % above.
+#
+# The accuracies are 99.16, 99.31 and 99.18 % (median 99.18). AdamW's, 99.30 to 99.40 %, just overlap with
+# them. The losses on the test images do not: 0.0283 to 0.0314, AdamW's 0.0183 to 0.0200. The training loss is
+# lower in the steps 17 to 32, 0.28 to 0.33 (AdamW 0.36 to 0.46), and higher in the third epoch, 0.017 to
+# 0.019 (0.011 to 0.012). The updates are 2.6 to 3.5 times as long as AdamW's, in noise 1.36 times. A gradient
+# of zero counts as disagreeing: the first update is already $1 / 0.873$ times as long (seed 0). At 0.001
+# there is one seed only.
+#
 # ## Exercises
 #
 # **1.** Check that the class is AdamW with the option, and that a checkpoint goes from one to the other.
