@@ -205,6 +205,20 @@ class Grams(GenericAdaptiveOptimizer):
 # - **It resumes from Adam's state**, in name and in meaning. Nothing warns that a checkpoint came from the other.
 # - **Caution on top** changes nothing where all have gradients: the update never disagrees with them.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose [Adam](adam.py)'s $\alpha = 0.003$. At
+# 0.001 the held-out loss is 56 % higher, at 0.0003 3.3 times as high. At 0.01, where Adam learns nothing, it
+# is 25 % higher. At 0.0003 and 0.001 the loss is Adam's at 0.47 and 0.46 times the rate, interpolated; the
+# noise says 0.4.
+#
+# The accuracies are 99.03, 99.03 and 99.20 % (median 99.03). Adam's, 99.39 to 99.44 %, and AdamW's, 99.30 to
+# 99.40 %, lie above all of them; those of SGD with momentum, 98.83 to 99.22 %, overlap. In the first epoch
+# nothing is lost: the mean training loss is 0.100 to 0.105, Adam's 0.104 to 0.108. In the third it is 0.029
+# to 0.030, Adam's 0.011. There Adam's gradient has a norm of 0.07 to 0.21, Grams' of 0.55 to 0.91, and the
+# updates are 1.5 to 2.0 times as long as Adam's (medians). That fits a direction which nothing averages, and
+# does not prove it.
+#
 # ## Exercises
 #
 # **1.** Grams and cautious Adam agree on some weights of a tensor. On which, and by which factor do they differ
