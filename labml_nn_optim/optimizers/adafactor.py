@@ -299,7 +299,8 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 
 # ## Choosing, and when not to
 #
-# - `lr`: 0.01 is the paper's, and means 1 % of a tensor's size. A warm-up and a schedule multiply it.
+# - `lr`: 0.01 is the paper's, and means 1 % of a tensor's size. A warm-up and a schedule multiply it. In the short runs
+#   below 0.1 was best.
 # - `d`: 1. A larger limit lets jumps through.
 # - `beta2_decay`: $-0.8$. Nearer to 0 the memory is shorter.
 # - `eps`: `(1e-15, 1e-3)` for models with small gradients, see below. Lower the second number if a tensor has to stay
@@ -332,6 +333,19 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #   $u$ does not depend on a constant factor.
 # - **Room for a step.** $V$ and $u$ are built for one stack at a time, so the largest tensor decides how much it is.
 # - **A checkpoint of Adam** loads, and fails in the first step. One of torch's Adafactor goes on as it was.
+#
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py). The search chose $\alpha = 0.1$, ten times the default,
+# which has 2.2 times the held-out loss. At 0.03 the loss is 15 % higher, at 0.3 19 %. That is a wide valley,
+# in part because large rates are cut: $1 / \sqrt t$ is below the schedule, a straight line from $\alpha$ to
+# 0, in 29 % of the search's 782 steps with 0.1, and in 86 % with 0.3. Of the 2814 steps of the runs it is
+# 75 % with 0.1.
+#
+# The accuracies are 99.35, 99.39 and 99.39 % (median 99.39). [AdamW](adamw.py)'s, 99.30 to 99.40 %, overlap
+# with them. The losses on the test images do not: 0.0207 to 0.0217, AdamW's 0.0183 to 0.0200. Nor does the
+# training loss of the third epoch, 0.0153 to 0.0155 and 0.0105 to 0.0122. The state is 12 590 numbers, Adam's
+# 862 160. Whether the lists or the missing momentum cost this, the runs do not show.
 #
 # ## Exercises
 #
