@@ -1,11 +1,15 @@
+import dataclasses
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from site_gen.build import build, generate
 from site_gen.config import read_settings
+from tests.site_gen.modules import ROOT
 
 FIXTURE = Path(__file__).parent / "fixtures" / "course"
 
@@ -61,3 +65,19 @@ def package(tmp_path) -> Course:
     course.write("package/tool.py", "def use():\n    # Does it.\n    return 1\n")
     (course.root / "docs").mkdir()
     return course
+
+
+@pytest.fixture(scope="session")
+def this_site(tmp_path_factory) -> Path:
+    """The site of this course, built once for all processes of a test run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    site, complete = folder / "this_course/site", folder / "this_course.complete"
+    with FileLock(folder / "this_course.lock"):
+        if not complete.exists():
+            settings = read_settings(ROOT / "mkdocs.yml")
+            options = settings.options | {"site_dir": str(site)}
+            build(dataclasses.replace(settings, build=site.parent / "build", options=options))
+            complete.touch()
+    return site

@@ -1,6 +1,5 @@
 """The built pages in a real browser."""
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 
@@ -11,7 +10,6 @@ from site_gen.build import build
 from site_gen.config import read_settings
 from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
 from tests.site_gen.conftest import FIXTURE
-from tests.site_gen.modules import ROOT
 
 WIDTHS = (390, 768, 1280)
 SCHEMES = ("light", "dark")
@@ -29,13 +27,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def course_site(tmp_path_factory) -> Iterator[str]:
-    """The site of this course, built into a temporary folder."""
-    folder = tmp_path_factory.mktemp("course")
-    settings = read_settings(ROOT / "mkdocs.yml")
-    options = settings.options | {"site_dir": str(folder / "site")}
-    build(dataclasses.replace(settings, build=folder / "build", options=options))
-    with serving(folder / "site") as url:
+def course_site(this_site) -> Iterator[str]:
+    """The address of the site of this course."""
+    with serving(this_site) as url:
         yield url
 
 
