@@ -214,3 +214,14 @@ def test_a_missing_browser_is_told_in_one_line(course, monkeypatch, chromium):
 def test_a_site_that_is_not_built_is_told_before_anything_is_printed(course):
     with pytest.raises(BuildError, match=r"index\.html is not there; build the site first"):
         write_pdf(read_settings(course.config), course.root / "course.pdf")
+
+
+@pytest.mark.parametrize("package", ["playwright", "pypdf"])
+def test_a_missing_package_is_told_in_one_line_with_the_extra_that_has_it(course, package):
+    program = f"import sys; sys.modules[{package!r}] = None; from site_gen.cli import main; main()"
+    command = [sys.executable, "-c", program, "pdf", "--config", course.config]
+    failed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith(package)
+    assert failed.stderr.endswith("is not there; it comes with the extra 'pdf'\n")
+    assert failed.stderr.count("\n") == 1
