@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,13 @@ Series = Mapping[str, Sequence[Record]]
 
 
 def explore_place(lines: Series) -> Markup:
-    """Return where the chart that a reader can change opens; nothing is seen of it without a script."""
+    """Return where the chart that a reader can change opens; nothing is seen of it without a script.
+
+    There is none where a run does not come from a file.
+    """
     runs = [run for group in lines.values() for run in group]
+    if not all(run.path for run in runs):
+        return Markup("")
     data = {
         "folders": list(dict.fromkeys(map(folder_of, runs))),
         "alike": alike(runs[0]),
@@ -67,9 +73,7 @@ def explore_place(lines: Series) -> Markup:
 def explore_files(runs: Sequence[Record]) -> dict[str, Path]:
     """Return the files that the chart of some runs may load, by their paths in the site."""
     folders = {folder_of(run) for run in runs if run.path}
-    files = {f"{SITE_FOLDER}/{path.name}": path for path in ON_DEMAND.iterdir()}
-    # Takes the place of its module.
-    files[f"{SITE_FOLDER}/{INTERPRETER}"] = _interpreter()
+    files = dict(_libraries(MADE))
     for folder in sorted(folders):
         for path in _folder_files(folder):
             files[f"{SITE_FOLDER}/{path.relative_to(MADE).as_posix()}"] = path
@@ -155,9 +159,12 @@ def classic_script(module: str) -> str:
     return f"(() => {{\n{text}\n}})();\n"
 
 
-def _interpreter() -> Path:
+@lru_cache(maxsize=1)
+def _libraries(made: Path) -> Mapping[str, Path]:
+    """Return what draws, with its licences; the interpreter, which is `made`, stands for its module."""
+    files = {f"{SITE_FOLDER}/{path.name}": path for path in ON_DEMAND.iterdir()}
     text = classic_script((ON_DEMAND / INTERPRETER).read_text(encoding="utf-8"))
-    return _made(INTERPRETER, text)
+    return files | {f"{SITE_FOLDER}/{INTERPRETER}": _made(made / INTERPRETER, text)}
 
 
 _files: dict[str, tuple[tuple[Record, ...], list[Path]]] = {}
@@ -185,10 +192,10 @@ def _make_files(folder: str, records: Sequence[Record]) -> list[Path]:
         "dashes": DASHES,
         "shelves": sorted(shelves),
     }
-    files = [_made(f"{folder}/index.js", _registering("litCharts", folder, index))]
+    files = [_made(MADE / folder / "index.js", _registering("litCharts", folder, index))]
     for shelf, runs in shelves.items():
         data = [run_data(run, label) for label, own in group(runs).items() for run in own]
-        files.append(_made(f"{shelf}.js", _registering("litRuns", shelf, data)))
+        files.append(_made(MADE / f"{shelf}.js", _registering("litRuns", shelf, data)))
     return files
 
 
@@ -197,9 +204,8 @@ def _registering(place: str, name: str, data: Any) -> str:
     return f"(globalThis.{place} ??= {{}})[{json.dumps(name)}] = {text};\n"
 
 
-def _made(name: str, text: str) -> Path:
+def _made(path: Path, text: str) -> Path:
     """Write a script unless it is there already, and return its path."""
-    path = MADE / name
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -134,9 +134,8 @@ def test_the_libraries_that_draw_are_the_ones_that_were_published(name, digest):
 def test_the_interpreter_as_a_script_is_its_module_but_for_import_and_export():
     module = (explore.ON_DEMAND / explore.INTERPRETER).read_text()
     script = classic_script(module)
-    kept = [
-        line for line in module.splitlines() if not line.startswith(("import", "export", "//#"))
-    ]
+    lines = filter(None, module.splitlines())
+    kept = [line for line in lines if not line.startswith(("import", "export", "//#"))]
     assert [line for line in script.splitlines() if line in kept] == kept
     assert "globalThis.vegaInterpreter = expression;" in script
 
