@@ -13,7 +13,7 @@ chapter: "12.11"
 needs: [experiments/mnist, experiments/training, experiments/sweep]
 ---
 
-On MNIST thirteen optimizers of this course came out as one: the task is too easy to tell them apart.
+On MNIST twenty optimizers of this course came out within 0.12 points: the task is too easy to tell most of them apart.
 Here 32 x 32 pixels in colour show one of ten kinds of things, from airplane to truck, from any side
 and before any background.
 

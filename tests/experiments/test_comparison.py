@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 
 import pytest
 
@@ -29,6 +29,7 @@ from experiments.comparison import (
 )
 from experiments.comparison_report import report
 from experiments.records import save
+from experiments.result_rows import best_rate
 from experiments.run_figures import accuracy
 from experiments.sweep import rate_at
 from tests.experiments.examples import assert_refused, make_record
@@ -311,23 +312,30 @@ def lines():
     [
         (
             r"of (\d+) optimizers, (\d+) runs",
-            "for each of {} optimizers .*? with one seed, {} in all",
+            "on MNIST for each of {} optimizers .*? with one seed, {} in all",
         ),
         (
             r"(\d+ of \d+ pairs) .* default to best rates, (\d+) by a factor of 1\.1",
-            "best rates {} do.*? both times: {} pairs are left",
+            "best rates {} do on MNIST.*? both times: {} pairs are left",
         ),
-        (r"(\d+) of (\d+) pairs overlap", "accuracies of {} of the {} pairs overlap"),
-        (r"amsgrad +(\S+)  +\S+ to", "AMSGrad stands first with {} %"),
-        (r"(6) others reach", "the next six overlap with it.*do not tell them apart"),
+        (r"(\d+) of (\d+) pairs overlap", "On MNIST the accuracies of {} of the {} pairs overlap"),
+        (r"amsgrad +(\S+)  +\S+ to", "AMSGrad and Muon stand first with {} %"),
+        (r"muon +(\S+)  +\S+ to", "AMSGrad and Muon stand first with {} %"),
+        (r"(10) others reach", "ten reach into AMSGrad's range.*not tell them apart"),
         (r"first on 10,000 images: (\S+)", "At 99.42 % it is {} points"),
         (r"over the seeds, median: (0\.\d+)", "the standard deviation on MNIST is {} points"),
-        (r"spread of the accuracy: (\S+)", "over all pairs is {}. For the test"),
+        (
+            r"spread of the accuracy: (\S+)",
+            "on MNIST the median over all pairs is {}. For the test",
+        ),
         (r"spread of the loss: (\S+)", "For the test loss it is {}, so"),
         (r"loss over the seeds, median: (\d+)%", "is {} % above its lowest"),
         (r"best seed above the median one: (\S+)", "the best seed is {} points above"),
         (r"best look above the last one: (\S+)", "is {} points above the last"),
-        (r"(\d+ of \d+ pairs) .* final losses", "Between these two losses {} change order"),
+        (
+            r"(\d+ of \d+ pairs) .* final losses",
+            "Between these two losses {} on MNIST change order",
+        ),
     ],
 )
 def test_the_numbers_of_the_page_are_those_of_the_records(line, sentence, lines):
@@ -338,15 +346,13 @@ def test_the_numbers_of_the_page_are_those_of_the_records(line, sentence, lines)
 NAMES = {
     "signum": "Signum",
     "sophia": "Sophia",
-    "adopt": "ADOPT",
+    "muon": "Muon",
+    "normuon": "NorMuon",
     "nadam": "NAdam",
-    "laprop": "LaProp",
-    "adamw": "AdamW",
     "adam_warmup, warmup 200": "Adam with warm-up",
     "ada_belief": "AdaBelief",
     "radam": "RAdam",
     "yogi": "Yogi",
-    "adadelta": "Adadelta",
 }
 
 
@@ -368,12 +374,17 @@ def test_what_the_page_says_of_single_optimizers_is_so():
     default, best = comparison_results.default_losses(found), comparison_results.best_losses(found)
     assert round(default["sgd, momentum 0.9"] / best["sgd, momentum 0.9"]) == 6
     assert sum(default[label] == best[label] for label in default) == 6
-    assert sorted({len(points) for points in found.values()}) == [5, 6, 8]
+    assert sorted({len(points) for points in found.values()}) == [5, 6, 7, 8]
+    chosen = {label: best_rate(search) for label, search in found.items()}
+    assert [chosen[label] for label in ("signum", "sophia", "normuon")] == [0.001, 0.001, 0.003]
+    searched = ranking(best)
+    assert (searched[0], searched.index("adam_warmup, warmup 200")) == ("muon", 2)
     losses = comparison_results.by_seed(
         comparison_results.runs(place), lambda run: run.final["test_loss"]
     )
     order = ranking({label: sorted(values)[1] for label, values in losses.items()})
-    assert order.index("adam_warmup, warmup 200") == 14
+    assert (order[0], order.index("adam_warmup, warmup 200")) == ("muon", 21)
+    assert "Muon stays first, Adam with warm-up goes from the third place to the 22nd" in TEXT
 
 
 def test_what_the_page_says_of_ranges_is_so():
@@ -385,18 +396,26 @@ def test_what_the_page_says_of_ranges_is_so():
         pairs = list(itertools.combinations(values.values(), 2))
         counts[name] = sum(apart(*pair) for pair in pairs), len(pairs)
         if name == "mnist":
-            first = ranking({label: -median(each) for label, each in values.items()})[:7]
-            assert not any(apart(values[a], values[b]) for a, b in itertools.combinations(first, 2))
-    assert counts == {"mnist": (123, 210), "cifar": (148, 210)}
-    assert "on CIFAR-10 those of 62. The other 123 and 148" in TEXT
+            first = values.pop("amsgrad")
+            near = {label for label, each in values.items() if not apart(first, each)}
+            assert "muon" in near
+            close = list(itertools.combinations((values[label] for label in near), 2))
+            assert (len(near), sum(apart(*pair) for pair in close), len(close)) == (10, 3, 45)
+    assert counts == {"mnist": (318, 561), "cifar": (148, 210)}
+    assert "on CIFAR-10 those of 62 of the 210. The other 318 and 148" in TEXT
+    assert "those of 34 optimizers on MNIST and of 21 on CIFAR-10" in TEXT
+    assert "Of the 45 pairs of these ten 3 lie apart, where equals would have 4.5." in TEXT
+    assert f"{45 * chance_apart(3):.1f}" == "4.5"
+    expected = [f"{count * chance_apart(3):.0f}" for count in (561, 210)]
+    assert "than the {} and {} to be expected".format(*expected) in TEXT
 
 
 @pytest.mark.parametrize(
-    ("seeds", "number"), [(3, "three 21 pairs"), (5, "five 1.7"), (8, "eight 0.03")]
+    ("seeds", "number"), [(3, "three 56 pairs"), (5, "five 4.5"), (8, "eight 0.09")]
 )
 def test_pairs_of_equals_that_lie_apart(seeds, number):
     digits = number.split()[1]
-    assert float(digits) == round(210 * chance_apart(seeds), len(digits.partition(".")[2]))
+    assert float(digits) == round(561 * chance_apart(seeds), len(digits.partition(".")[2]))
     assert f"with {number}" in TEXT
 
 
@@ -405,15 +424,18 @@ def test_the_distances_between_the_places_of_the_page_are_those_of_the_records()
         comparison_results.runs(committed.folder("mnist")), accuracy
     )
     middles = {label: median(values) for label, values in accuracies.items()}
-    places = ranking(middles)[::-1]
-    assert (places[0], places[5]) == ("amsgrad", "adamw")
-    assert f"{middles[places[0]] - middles[places[5]]:.2f}" == "0.06"
-    assert f"{middles[places[0]] - middles[places[8]]:.2f}" == "0.10"
+    places = ranking({label: -middle for label, middle in middles.items()})
+    assert places[:2] == ["amsgrad", "muon"]
+    assert f"{middles[places[0]] - middles[places[5]]:.2f}" == "0.03"
+    assert f"{middles[places[0]] - middles[places[14]]:.2f}" == "0.10"
+    learned = [middle for label, middle in middles.items() if label not in ("adagrad", "rprop")]
+    assert f"AMSGrad stands {middles[places[0]] - fmean(learned):.2f} above the mean" in TEXT
+    assert f"the mean of the {len(learned)} that learn well" in TEXT
 
 
 def test_the_computed_numbers_of_the_page_are_right():
-    best = [f"{expected_best(count):.2f}" for count in (3, 5, 24, 21)]
-    assert best == ["0.85", "1.16", "1.95", "1.89"]
+    best = [f"{expected_best(count):.2f}" for count in (3, 5, 24, 34)]
+    assert best == ["0.85", "1.16", "1.95", "2.09"]
     assert "{} for the best of three, {} of five, {} of 24".format(*best) in TEXT
     assert f"{best[-1]} of these above" in TEXT
     assert f"{100 * standard_error(0.8, 10_000):.2f}" == "0.40"

@@ -3,20 +3,28 @@ import re
 import signal
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
 from torch.nn import functional
 
+from experiments import mnist as chapter
 from experiments import runner
 from experiments.cli import run_command
+from experiments.committed import HALF, IN_HALF, SEARCHES
 from experiments.data import ROOT_VARIABLE
 from experiments.mnist import Model, main
+from experiments.optimizers import choose_optimizer
 from experiments.records import load, load_all
+from experiments.run_figures import accuracy
+from experiments.sensitivity import best, losses_by_rate
+from experiments.sweep import index_of, rate_at
 from labml_nn_optim import optimizer_names
 from labml_nn_optim.registry import summary
 
 RESULTS = Path(__file__).parents[2] / "experiments" / "results" / "mnist"
+TEXT = " ".join(chapter.__doc__.split())
 
 
 @pytest.fixture
@@ -429,6 +437,84 @@ def test_a_run_that_is_stopped_and_killed_and_resumed_ends_with_the_same_record(
     assert 69 <= done < 92
     mnist(*arguments, out=tmp_path / "straight")
     assert without_times(tmp_path / "broken") == without_times(tmp_path / "straight")
+
+
+@pytest.fixture(scope="module")
+def committed_runs():
+    """The runs at the chosen rates by optimizer: the usual ones, and what is made for half precision."""
+    return group_by_optimizer(load_all(RESULTS), load_all(RESULTS / HALF))
+
+
+@pytest.fixture(scope="module")
+def committed_searches():
+    """The held-out losses over the rate by optimizer."""
+    found = group_by_optimizer(load_all(RESULTS / SEARCHES), load_all(RESULTS / HALF / SEARCHES))
+    return {name: losses_by_rate(runs) for name, runs in found.items()}
+
+
+def group_by_optimizer(usual, half):
+    groups = {}
+    for run in [*usual, *(run for run in half if run.optimizer in IN_HALF)]:
+        groups.setdefault(run.optimizer, []).append(run)
+    return groups
+
+
+def test_the_chapter_says_how_many_are_close(committed_runs):
+    assert {len(runs) for runs in committed_runs.values()} == {3}
+    percents = {name: sorted(map(accuracy, runs)) for name, runs in committed_runs.items()}
+    assert f"Of the optimizers of this course {len(percents)} are run here" in TEXT
+    ranked = sorted(percents, key=lambda name: -percents[name][1])
+    close = ranked[:20]
+    assert f"Twenty of the {len(percents)} are close" in TEXT
+    assert [f"{percents[name][1]:.2f}" for name in (close[0], close[-1])] == ["99.43", "99.31"]
+    assert percents[ranked[20]][1] < 99.305
+    beaten = [name for name in close if percents[name][-1] < percents["muon"][0]]
+    assert (f"{percents['muon'][0]:.2f}", len(beaten)) == ("99.41", 10)
+    assert percents["muon"][1] - percents["adam"][1] == pytest.approx(0.01)
+    last = {name for name in close if percents[name][1] < 99.315}
+    assert last == {"adadelta", "lion", "adopt"}
+    assert "ada_bound" not in close
+    first_epoch = {
+        name: median(100 * run.curves["test"]["accuracy"][0] for run in runs)
+        for name, runs in committed_runs.items()
+    }
+    best_starts = sorted(first_epoch, key=lambda name: -first_epoch[name])[:2]
+    assert [f"{name} {first_epoch[name]:.2f}" for name in best_starts] == [
+        "adadelta 98.99",
+        "ada_bound 98.96",
+    ]
+
+
+def test_the_chapter_says_who_fails_beyond_the_best_rate(committed_searches):
+    learned = {name: losses for name, losses in committed_searches.items() if name != "rprop"}
+    beyond = {
+        name: [losses[rate] for rate in sorted(losses) if rate > best(losses)]
+        for name, losses in learned.items()
+    }
+    cliffs = [name for name, losses in beyond.items() if losses[0] > 2]
+    assert f"For {len(cliffs)} of the {len(committed_searches)} the next point" in TEXT
+    never = {name for name, losses in learned.items() if max(losses.values()) < 2}
+    soft = {"adam_warmup", "adam_warmup_cosine_decay", "noam", "radam", "ada_belief", "adopt"}
+    by_matrix = {"muon", "normuon", "lars", "novograd", "adafactor", "adam_mini"}
+    others = {"sophia", "lion", "mars", "grams"}
+    assert len(never) == 16
+    assert never == soft | by_matrix | others
+    for name in others:
+        assert len(beyond[name]) == 1
+
+
+def test_the_chapter_says_what_a_default_costs(committed_searches):
+    def cost(name):
+        losses = committed_searches[name]
+        return losses[rate_at(index_of(choose_optimizer(name, None, []).lr))] / min(losses.values())
+
+    for name in ("signum", "yogi", "adadelta", "nadamw"):
+        assert cost(name) == 1
+        assert best(committed_searches[name]) == choose_optimizer(name, None, []).lr
+    assert f"{cost('adam') - 1:.0%}" == "21%"
+    assert all(2 < cost(name) < 3 for name in ("radam", "ada_belief", "adafactor", "sophia"))
+    assert [round(cost(name)) for name in ("asgd", "sgd")] == [5, 6]
+    assert committed_searches["rmsprop"][0.01] > 2
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.rglob("*.json")), ids=lambda path: path.name)
