@@ -1,4 +1,4 @@
-"""The command line: `python -m site_gen build | generate | serve | zip | pdf`."""
+"""The command line: `python -m site_gen build | finish | generate | serve | zip | pdf`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from site_gen.archive import write_zip
 from site_gen.build import BuildError, build, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
+from site_gen.finish import finish
 from site_gen.plugins import PluginError
 
 Parameters = ParamSpec("Parameters")
@@ -75,6 +76,16 @@ def build_command(config: Path) -> None:
     settings = read_settings(config)
     build(settings)
     click.echo(f"The site is in {settings.site}")
+
+
+@main.command("finish")
+@config_option
+@click.argument("site", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@_tells_errors
+def finish_command(config: Path, site: Path) -> None:
+    """Complete the folder SITE that another program has built from the build folder."""
+    finish(site, read_settings(config))
+    click.echo(f"The site in {site} is complete")
 
 
 @main.command("zip")

@@ -19,6 +19,8 @@ SITEMAPS = ("sitemap.xml", "sitemap.xml.gz")
 HEADERS = "_headers"
 # The theme's switches have an attribute that HTML does not give to them.
 SWITCH = re.compile(r'(<input\b[^>]*\btype="?checkbox"?[^>]*?) autocomplete="?off"?')
+# Some themes write one without the address of the site, which names another page then.
+CANONICAL = re.compile(r'<link rel="?canonical"?[^>]*>')
 
 
 def finish(site: Path, settings: Settings) -> None:
@@ -30,6 +32,8 @@ def finish(site: Path, settings: Settings) -> None:
             name = path.relative_to(site).as_posix()
             tags = "".join(_tags(html, name, hashes, settings))
             html = SWITCH.sub(r"\1", _after_charset(html, tags))
+            if not settings.site_url:
+                html = CANONICAL.sub("", html)
             path.write_text(html, encoding="utf-8")
     (site / HEADERS).write_text(headers_file(hashes), encoding="utf-8")
     if not settings.site_url:

@@ -88,6 +88,20 @@ def test_finishing_twice_changes_nothing(course):
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_what_another_program_has_built_is_completed_by_a_command(course, tmp_path):
+    site = tmp_path / "other"
+    site.mkdir()
+    link = '<link rel="canonical" href="/page.html">'
+    page = f'<html><head><meta charset="utf-8">{link}<title>T</title></head><script>a()</script>'
+    (site / "page.html").write_text(page)
+    command = [sys.executable, "-m", "site_gen", "finish", str(site), "--config", course.config]
+    subprocess.run(command, check=True, capture_output=True)
+    html = (site / "page.html").read_text()
+    assert script_hashes(html) <= set(re.split(r"[; ]+", meta(html)))
+    assert "canonical" not in html
+    assert "Content-Security-Policy" in (site / "_headers").read_text()
+
+
 def with_address(course, **settings) -> None:
     text = course.config.read_text().replace("site_name:", f"site_url: {ADDRESS}/\nsite_name:")
     course.config.write_text(text)

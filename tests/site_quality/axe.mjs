@@ -45,7 +45,11 @@ export async function axeProblems(browser, address, jobs) {
     const tab = await context.newPage();
     tab.setDefaultTimeout(TIMEOUT);
     let visit;
-    const note = (text) => problems.push(`${visit.page} ${visit.width}: ${text}`);
+    const note = (text) => {
+      problems.push(`${visit.page} ${visit.width}: ${text}`);
+      // At once, too: the whole takes minutes.
+      console.log(`  ${problems.at(-1)}`);
+    };
     tab.on("console", (message) => message.type() === "error" && note(message.text()));
     tab.on("pageerror", (error) => note(String(error)));
     tab.on("request", (request) => {
