@@ -17,6 +17,7 @@ from site_gen.security import headers_file, policy, script_hashes
 CHARSET = re.compile(r"<meta charset=\"?utf-8\"?\s*/?>", re.I)
 SITEMAPS = ("sitemap.xml", "sitemap.xml.gz")
 HEADERS = "_headers"
+POLICY = '<meta http-equiv="Content-Security-Policy"'
 # The theme's switches have an attribute that HTML does not give to them.
 SWITCH = re.compile(r'(<input\b[^>]*\btype="?checkbox"?[^>]*?) autocomplete="?off"?')
 # Some themes write one without the address of the site, which names another page then.
@@ -28,7 +29,7 @@ def finish(site: Path, settings: Settings) -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in sorted(site.rglob("*.html"))}
     hashes = set().union(*(script_hashes(html) for html in pages.values()))
     for path, html in pages.items():
-        if "Content-Security-Policy" not in html:
+        if POLICY not in html:
             name = path.relative_to(site).as_posix()
             tags = "".join(_tags(html, name, hashes, settings))
             html = SWITCH.sub(r"\1", _after_charset(html, tags))
@@ -49,7 +50,7 @@ def _after_charset(html: str, tags: str) -> str:
 
 
 def _tags(html: str, name: str, hashes: set[str], settings: Settings) -> Iterator[str]:
-    yield f'<meta http-equiv="Content-Security-Policy" content="{escape(policy(hashes))}">'
+    yield f'{POLICY} content="{escape(policy(hashes))}">'
     yield from _previews(html, name, settings)
     if settings.changelog and settings.site_url:
         feed = posixpath.relpath(FEED, posixpath.dirname(name) or ".")

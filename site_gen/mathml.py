@@ -62,7 +62,7 @@ def to_mathml(tex: str, *, display: bool) -> str:
 
 def text_of(markup: str) -> str:
     """Return the characters of a formula, as a name for what cannot be named by MathML."""
-    return " ".join(unescape(text) for text in re.findall(r">([^<>]+)<", markup))
+    return "".join(unescape(text) for text in re.findall(r">([^<>]+)<", markup))
 
 
 def _math_error(tex: str, message: str) -> MathError:

@@ -29,7 +29,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from site_gen.entries import Entry, name_entries
 from site_gen.errors import SiteError
 from site_gen.highlight import snippet
-from site_gen.mathml import MathError, to_mathml
+from site_gen.mathml import MathError, text_of, to_mathml
 from site_gen.sections import Line
 
 MATH = {"math_inline", "math_inline_double", "math_block"}
@@ -155,6 +155,12 @@ def sections_of(piece: ParsedProse) -> Iterator[tuple[Heading | None, str]]:
         if not inside_heading:
             texts.append(_text_of(token))
     yield heading, " ".join(filter(None, texts))
+
+
+def entry_texts(piece: ParsedProse) -> Iterator[tuple[Entry, str]]:
+    """Yield each term or symbol that the piece explains, with the explanation without marks."""
+    for entry in piece.entries:
+        yield entry, " ".join(filter(None, map(_text_of, entry.body)))
 
 
 def _text_of(token: Token) -> str:
@@ -290,7 +296,10 @@ def _text(tokens: Sequence[Token], index: int, environment: Any) -> str:
 
 
 def _explained(html: str, address: str | None) -> str:
-    return f'<a class="lit-term" href="{escape(address)}">{html}</a>' if address else html
+    if address is None:
+        return html
+    name = f' aria-label="{escape(text_of(html))}"' if html.startswith("<math") else ""
+    return f'<a class="lit-term" href="{escape(address)}"{name}>{html}</a>'
 
 
 def _cell_open(tokens: Sequence[Token], index: int, _: Any) -> str:

@@ -1,13 +1,16 @@
 // What the theme's script adds to a page, made usable by the keyboard and by screen readers.
 addEventListener("load", () => {
+  const SCROLLS = ".md-typeset__scrollwrap, .lit-table, .md-typeset pre > code";
+  // What is reached by the Tab key within brings the keyboard there.
+  const STOPS = "a[href]:not([tabindex='-1']), button, summary, [tabindex='0']";
   const mend = () => {
     // The place for the button that copies is no navigation, and all of them have the same name: none.
     for (const place of document.querySelectorAll("nav.md-code__nav:not([role])")) {
       place.setAttribute("role", "presentation");
     }
-    for (const table of document.querySelectorAll(".md-typeset__scrollwrap, .lit-table")) {
-      if (table.scrollWidth > table.clientWidth) table.setAttribute("tabindex", "0");
-      else table.removeAttribute("tabindex");
+    for (const box of document.querySelectorAll(SCROLLS)) {
+      if (box.scrollWidth > box.clientWidth && !box.querySelector(STOPS)) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
     }
   };
   mend();

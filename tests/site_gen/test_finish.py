@@ -55,6 +55,13 @@ def test_every_page_carries_the_policy_before_any_script_and_the_hosts_file_has_
     assert f"Content-Security-Policy: {allowed}; frame-ancestors 'none'\n" in headers
 
 
+def test_a_page_that_speaks_of_the_policy_has_one_too(course):
+    course.write("docs/hosts.md", "# Hosts\n\nSend `Content-Security-Policy`.\n")
+    course.settings(require_front_matter=False)
+    course.build()
+    assert meta((course.root / "site/hosts/index.html").read_text())
+
+
 def test_nothing_on_a_page_has_a_style_of_its_own(course):
     course.write("rules/table.py", '"""\n# Table\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |\n"""\n')
     course.settings(require_front_matter=False)
