@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from site_gen.chapters import Block, Chapter
 from site_gen.course import Course
-from site_gen.prose import sections_of
+from site_gen.prose import entry_texts, sections_of
 
 FILE = "search_index.js"
 NAME = re.compile(r"[^\W\d]\w{2,}")
@@ -52,6 +52,8 @@ def _sections(chapter: Chapter) -> Iterator[Section]:
             yield _cleaned(current)
             current = Section(block.anchor, block.scope if block.is_definition else "", "", "")
         for prose in block.prose:
+            for entry, text in entry_texts(prose):
+                yield _cleaned(Section(entry.anchor, ", ".join(entry.names), text, ""))
             for heading, text in sections_of(prose):
                 if heading:
                     yield _cleaned(current)

@@ -68,7 +68,15 @@
       ({ id, chapter, anchor, title, text, names, page: anchor ? "" : title }));
     const made = new MiniSearch({
       fields: ["page", "title", "text", "names"], storeFields: ["chapter", "anchor", "title", "text", "names"], tokenize,
-      searchOptions: { boost: { page: 8, title: 4, names: 1.5 }, prefix: (term) => term.length > 1, fuzzy: (term) => term.length > 4 && 0.2, combineWith: "AND" },
+      // A word as it was typed comes first, and a long section is no worse than a short one.
+      searchOptions: {
+        boost: { page: 8, title: 5, names: 0.4 },
+        prefix: (term) => term.length > 1,
+        fuzzy: (term) => term.length > 4 && 0.2,
+        weights: { fuzzy: 0.1, prefix: 0.3 },
+        bm25: { k: 1.2, b: 0.3, d: 0.5 },
+        combineWith: "AND",
+      },
     });
     await made.addAllAsync(documents, { chunkSize: 200 });
     return { made, chapters };
