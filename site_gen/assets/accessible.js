@@ -1,6 +1,6 @@
 // What the theme's script adds to a page, made usable by the keyboard and by screen readers.
 addEventListener("load", () => {
-  const SCROLLS = ".md-typeset__scrollwrap, .lit-table, .md-typeset pre > code";
+  const SCROLLS = ".md-typeset__scrollwrap, .lit-table, .lit-formula, .md-typeset pre > code";
   // What is reached by the Tab key within brings the keyboard there.
   const STOPS = "a[href]:not([tabindex='-1']), button, summary, [tabindex='0']";
   const mend = () => {

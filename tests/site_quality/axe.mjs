@@ -22,7 +22,10 @@ const SHIFT = `new Promise((done) => {
 // ARIA 1.2 lets what stands in a formula be reached (github.com/w3c/aria/pull/941); axe-core 4.14 holds that
 // all children of `math` are mere looks, as ARIA 1.1 had it. Nor does it see that a formula is the text of what
 // holds it (github.com/dequelabs/axe-core/issues/3285).
-const STANDARDS = { ariaRoles: { math: { childrenPresentational: false, nameFromContent: true } } };
+const STANDARDS = {
+  ariaRoles: { math: { childrenPresentational: false } },
+  htmlElms: { math: { contentTypes: ["phrasing", "flow"] } },
+};
 
 // All four views of the pages whose kind occurs once, and of one page of each other kind; of the rest one
 // view each, in turn.
