@@ -47,7 +47,7 @@ format: $(READY) ## format the code and apply the linter's safe fixes
 	$(BIN)/ruff check --fix .
 
 clean: ## remove what the build made, and the environment
-	rm -rf .venv build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist site tests/site_quality/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 tests/site_quality/node_modules/.ready: tests/site_quality/package-lock.json
