@@ -48,8 +48,10 @@ def test_a_slash_opens_the_search_and_enter_leads_to_the_result(browser, site, f
         page.keyboard.type("descend")
         expect(options(page).first).to_contain_text("descend")
         expect(options(page).first).to_contain_text("Part ")
+        page.wait_for_load_state("networkidle")
         page.keyboard.press("Enter")
         page.wait_for_url("**/descent/**#descend")
+        page.wait_for_load_state("networkidle")
 
 
 def test_arrows_choose_among_the_results_and_escape_closes(browser, site):
@@ -95,10 +97,14 @@ def test_keys_lead_through_sections_and_chapters(browser, site):
         assert second not in ("", first)
         page.keyboard.press("k")
         assert page.evaluate("location.hash") == first
+        # A page that is left while it loads has requests that fail.
+        page.wait_for_load_state("networkidle")
         page.keyboard.press("n")
         page.wait_for_url("**/momentum/")
+        page.wait_for_load_state("networkidle")
         page.keyboard.press("p")
         page.wait_for_url("**/descent/")
+        page.wait_for_load_state("networkidle")
 
 
 def test_t_changes_the_theme(browser, site):
@@ -116,6 +122,7 @@ def test_a_question_mark_shows_the_keys_and_can_turn_them_off(browser, site):
         page.get_by_role("button", name="Close").click()
         page.keyboard.press("/")
         expect(page.locator("dialog.lit-search")).to_be_hidden()
+        page.wait_for_load_state("networkidle")
         page.reload()
         page.keyboard.press("/")
         expect(page.locator("dialog.lit-search")).to_be_hidden()
