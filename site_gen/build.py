@@ -182,7 +182,7 @@ def _assets(settings: Settings, plugins: tuple[Plugin, ...]) -> dict[str, Path]:
 
 
 def shared_files(course: Course) -> dict[str, bytes]:
-    """Return what pages share and is made from all of them: the cards and the BibTeX file."""
+    """Return the files that are made from all chapters together. Raises SiteError."""
     files = {f"{ASSET_FOLDER}/{hover_cards.FILE}": hover_cards.cards_script(course).encode()}
     if any(chapter.lists_papers for chapter in course.chapters.values()):
         files[bibliography.FILE] = bibliography.bibtex_file(course).encode()

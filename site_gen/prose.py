@@ -385,14 +385,18 @@ def _solution(
     return f'<details class="lit-solution"><summary>{escape(title)}</summary>\n'
 
 
+def _container(token: Token) -> str:
+    """Return the name that a container was opened with."""
+    return token.type.removeprefix("container_").removesuffix("_open")
+
+
 def _listing(
     _: RendererHTML, tokens: Sequence[Token], index: int, __: OptionsDict, environment: Any
 ) -> str:
     token = tokens[index]
     if token.nesting < 0:
         return ""
-    name = token.type.removeprefix("container_").removesuffix("_open")
-    html: str = environment["references"].listing(name, token.meta["line"])
+    html: str = environment["references"].listing(_container(token), token.meta["line"])
     return html
 
 
@@ -402,5 +406,4 @@ def _wrapper(
     token = tokens[index]
     if token.nesting < 0:
         return "</div>\n"
-    name = token.type.removeprefix("container_").removesuffix("_open")
-    return f'<div class="lit-{name}">\n'
+    return f'<div class="lit-{_container(token)}">\n'

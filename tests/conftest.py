@@ -1,6 +1,12 @@
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The tests run in one process per core: more threads in each would only wait for each other. Torch
 # reads the number when it is imported, and the processes that the tests start inherit it.
@@ -11,3 +17,13 @@ settings.register_profile(
     "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """One Chromium for the tests of a module."""
+    # Most tests need no browser, and importing what drives it takes time.
+    from tests.site_gen.browsing import running_browser
+
+    with running_browser() as chromium:
+        yield chromium

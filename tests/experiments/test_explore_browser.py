@@ -17,7 +17,7 @@ from experiments.records import Record, load_all, save
 from experiments.run_figures import optimizer_figures
 from site_gen.security import policy
 from tests.experiments.examples import make_record
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.modules import ROOT
 
 pytestmark = NEEDS_BROWSER
@@ -72,12 +72,6 @@ def site(tmp_path_factory) -> Iterator[Path]:
     page = PAGE.format(policy=escape(policy(())), html=html)
     (folder / "optimizers/adam.html").write_text(page)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

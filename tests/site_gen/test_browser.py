@@ -4,11 +4,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from site_gen.build import build
 from site_gen.config import read_settings
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.conftest import FIXTURE
 
 WIDTHS = (390, 768, 1280)
@@ -18,12 +18,6 @@ CONTRAST_AA = 4.5
 NAMES = ("adam", "landing", "notation", "map", "glossary", "references", "results", "fixture")
 
 pytestmark = NEEDS_BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from site_gen.build import BuildError, build
 from site_gen.config import read_settings
 from site_gen.pdf import write_pdf
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.conftest import FIXTURE
 from tests.site_gen.modules import ROOT
 
@@ -24,12 +23,6 @@ DARK = 100
 LONG_LINE = f"WORDS = {'0123456789' * 14!r}\n"
 
 pytestmark = NEEDS_BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

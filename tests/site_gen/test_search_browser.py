@@ -4,22 +4,16 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from site_gen.build import build
 from site_gen.config import read_settings
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.conftest import FIXTURE
 
 expect.set_options(timeout=30_000)
 
 pytestmark = NEEDS_BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

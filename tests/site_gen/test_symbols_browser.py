@@ -4,11 +4,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Locator, Page
 
 from site_gen.build import build
 from site_gen.config import read_settings
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.conftest import FIXTURE
 from tests.site_gen.test_course import chapter
 
@@ -38,12 +38,6 @@ class Fast(Momentum):
         return self.nesterov
 '''
 FILLER = "".join(f"\n\n# Line {number} of many.\nx{number} = {number}\n" for number in range(40))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from experiments.playground.store import entry
 from experiments.playground.surfaces import SURFACES
 from site_gen.security import policy
 from tests.experiments.playground.walks import path_of_class
-from tests.site_gen.browsing import NEEDS_BROWSER, opened, running_browser, serving
+from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 from tests.site_gen.modules import ROOT
 
 TOLERANCE = 1e-4
@@ -48,12 +48,6 @@ def folder(tmp_path_factory) -> Path:
         html = PAGE.format(policy=escape(policy(())), name=name, html=figure.html)
         (site / f"optimizers/{name}.html").write_text(html)
     return site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as chromium:
-        yield chromium
 
 
 @contextlib.contextmanager
