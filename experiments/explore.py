@@ -40,9 +40,6 @@ SITE_FOLDER = "explore"
 
 INTERPRETER = "vega-interpreter.js"
 
-PAGE_COLOURS = 6
-"""How many of the colours a page has for light and for dark."""
-
 COMPARABLE = ("data", "model", "epochs", "batch_size")
 """Runs that agree in these can be compared."""
 
@@ -188,7 +185,7 @@ def _make_files(folder: str, records: Sequence[Record]) -> list[Path]:
     index = {
         "form": browser_form(records[0].data),
         "sources": SOURCES,
-        "palette": [f"var(--curve-{i + 1}, {PALETTE[i]})" for i in range(PAGE_COLOURS)],
+        "palette": [f"var(--curve-{i + 1}, {colour})" for i, colour in enumerate(PALETTE)],
         "dashes": DASHES,
         "shelves": sorted(shelves),
     }
