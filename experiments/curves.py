@@ -22,6 +22,7 @@ from xml.etree import ElementTree
 
 import vl_convert
 
+from experiments.compact import compact
 from experiments.records import Record, write_atomically
 
 Panel = dict[str, Any]
@@ -57,7 +58,7 @@ DRAWN_POINTS = 80
 THINNING = 1.4
 """Points of a drawn training loss, and how much finer they are at the beginning."""
 
-MOST_READINGS = 60
+MOST_READINGS = 40
 """Places along the x axis where a reader can see the values."""
 
 STEPS: Panel = {
@@ -519,6 +520,7 @@ def _page_panel(svg: str, prefix: str, title: str, description: str) -> str:
         _inherit(element)
         _prefix_ids(element, prefix)
     _turn_readings_into_titles(root)
+    compact(root)
     root.attrib = {
         "class": "curve",
         "viewBox": root.attrib["viewBox"],

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import vl_convert
 
 from experiments.playground.surfaces import Surface
+from experiments.polylines import Line, simplified
 
 WIDTH, HEIGHT = 800, 600
 """The size of a picture, in its own units."""
@@ -19,8 +20,6 @@ LOWEST_LEVEL = 1e-2
 
 FLAT = 1.0
 """How far a point may lie beside the line between its neighbours to be left out."""
-
-Line = list[tuple[float, float]]
 
 
 def rings() -> list[float]:
@@ -85,7 +84,7 @@ def _path(drawn: str) -> str:
         numbers = [float(number) - CELL for number in re.findall(r"-?[\d.]+", ring)]
         line = list(zip(numbers[::2], numbers[1::2], strict=True))
         line.append(line[0])
-        parts += [_relative(thinned(piece)) for piece in _inside(line) if len(piece) > 1]
+        parts += [_relative(simplified(piece, FLAT)) for piece in _inside(line) if len(piece) > 1]
     return "".join(parts)
 
 
@@ -99,23 +98,6 @@ def _inside(line: Line) -> Iterator[Line]:
             yield piece
             piece = []
     yield piece
-
-
-def thinned(line: Line) -> Line:
-    """Leave out points that lie on the line between their neighbours, by Douglas and Peucker (1973)."""
-    if len(line) < 3:
-        return line
-    (x, y), (end_x, end_y) = line[0], line[-1]
-    dx, dy = end_x - x, end_y - y
-    length = (dx * dx + dy * dy) ** 0.5
-    if length:
-        away = [abs(dx * (b - y) - dy * (a - x)) / length for a, b in line]
-    else:
-        away = [((a - x) ** 2 + (b - y) ** 2) ** 0.5 for a, b in line]
-    farthest = max(range(len(line)), key=lambda place: away[place])
-    if away[farthest] <= FLAT:
-        return [line[0], line[-1]]
-    return thinned(line[: farthest + 1])[:-1] + thinned(line[farthest:])
 
 
 def _relative(line: Line) -> str:

@@ -37,8 +37,6 @@ ADDRESSES = {
 LOADED = {"stylesheet", "icon", "preload", "modulepreload", "manifest"}
 MOST_BYTES_OF_A_PAGE = 60_000
 MOST_BYTES_OF_A_FIRST_VISIT = 200_000
-# The drawings of these take more; they may not grow further.
-LARGER = {"schedule_gallery.html": 110_000, "schedules/cycles.html": 63_000}
 FONT = "assets/site_gen/latin-modern-math.woff2"
 
 
@@ -170,7 +168,7 @@ def test_pages_load_nothing_from_another_host(pages):
 
 def test_no_page_is_larger_than_its_budget(pages):
     for name, page in pages.items():
-        assert page.size <= LARGER.get(name, MOST_BYTES_OF_A_PAGE), name
+        assert page.size <= MOST_BYTES_OF_A_PAGE, name
 
 
 def test_a_first_visit_loads_at_most_its_budget(this_site, pages):
@@ -179,5 +177,4 @@ def test_a_first_visit_loads_at_most_its_budget(this_site, pages):
         files = {inside(name, each) for each in page.loaded} - {None, name}
         loaded = [len(gzip.compress((this_site / file).read_bytes())) for file in files]
         size = page.size + sum(loaded) + font * page.has_math
-        beyond = max(0, LARGER.get(name, 0) - MOST_BYTES_OF_A_PAGE)
-        assert size <= MOST_BYTES_OF_A_FIRST_VISIT + beyond, name
+        assert size <= MOST_BYTES_OF_A_FIRST_VISIT, name

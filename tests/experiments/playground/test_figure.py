@@ -99,12 +99,6 @@ def test_a_contour_line_has_one_loss():
         assert max(losses) - min(losses) < 0.05
 
 
-def test_a_straight_line_needs_two_points():
-    assert contours.thinned([(x, 2.0 * x) for x in range(9)]) == [(0, 0), (8, 16)]
-    corner = [(0.0, 0.0), (5.0, 0.1), (10.0, 0.0), (10.0, 10.0)]
-    assert contours.thinned(corner) == [(0, 0), (10, 0), (10, 10)]
-
-
 @pytest.mark.parametrize(
     ("number", "text"),
     [(0.0, "0"), (9.6812e-5, "9.68e-5"), (0.001, "0.001"), (12345.0, "12300"), (2.5e7, "2.5e+7")],
