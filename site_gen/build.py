@@ -17,10 +17,10 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
 from mkdocs.utils import clean_directory
 
-from site_gen import bibliography, hover_cards, search
-from site_gen.chapters import Chapter, load
+from site_gen import bibliography, hover_cards, passthrough, search
+from site_gen.chapters import Chapter, load, markdown_chapter
 from site_gen.config import Settings
-from site_gen.course import Course
+from site_gen.course import LANDING, Course
 from site_gen.errors import shown
 from site_gen.feed import FEED, changes_page, feed
 from site_gen.finish import finish
@@ -92,6 +92,7 @@ def resolved_configuration(settings: Settings, generated: Generated) -> str:
         "nav": generated.navigation,
         # Without a word about plugins MkDocs takes its own search.
         "plugins": options.get("plugins", []),
+        "markdown_extensions": [*options.get("markdown_extensions", []), passthrough.NAME],
         "extra_css": [*generated.styles, *options.get("extra_css", [])],
         "extra_javascript": [*generated.scripts, *options.get("extra_javascript", [])],
     }
@@ -143,17 +144,26 @@ def mkdocs_errors(level: int = logging.WARNING) -> Iterator[None]:
 
 def read_chapters(settings: Settings) -> list[Chapter]:
     """Read every chapter of the course. Raises SiteError."""
-    required = settings.require_front_matter
+    required, strict = settings.require_front_matter, settings.strict
     chapters = [
-        load(path, name, ".".join(_module(path, source.path)), required)
+        load(path, name, ".".join(_module(path, source.path)), required, strict, source.markup)
         for source in settings.sources
         for path, name in source.files()
     ]
     if settings.docs:
         for path in sorted(settings.docs.rglob("*.md")):
             name = path.relative_to(settings.docs).with_suffix("").as_posix()
-            chapters.append(load(path, name, name, required))
+            chapters.append(load(path, name, name, required, strict))
+    if all(chapter.name != LANDING for chapter in chapters):
+        chapters.append(_landing(settings))
     return chapters
+
+
+def _landing(settings: Settings) -> Chapter:
+    """Return the page that leads to all others, for a site without one of its own."""
+    title = str(settings.options.get("site_name") or "Contents")
+    text = f"---\n{yaml.safe_dump({'title': title}, allow_unicode=True)}---\n\n::: contents\n:::\n"
+    return markdown_chapter(settings.file, text, LANDING, required=False)
 
 
 def _module(path: Path, source: Path) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort
 from mkdocs.livereload import LiveReloadServer
 
+from site_gen import passthrough
 from site_gen.build import BuildError, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
@@ -24,6 +25,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.nav = generated.navigation
     config.extra_css = [*generated.styles, *config.extra_css]
     config.extra_javascript = [*generated.scripts, *config.extra_javascript]
+    config.markdown_extensions = [*config.markdown_extensions, passthrough.NAME]
     return config
 
 
