@@ -110,6 +110,7 @@ def parse(lines: Sequence[Line], path: Path, scope: str = "") -> ParsedProse:
     for token in _all_tokens(tokens):
         _refuse(token, path)
     _prepare_text(tokens)
+    _prepare_cells(tokens)
     headings = tuple(_name_headings(tokens, scope))
     return ParsedProse(tuple(tokens), headings, path, tuple(name_entries(tokens)))
 
@@ -200,7 +201,6 @@ def _parser() -> MarkdownIt:
         "table_open": lambda *_: '<div class="lit-table"><table>',
         "table_close": lambda *_: "</table></div>",
         "th_open": _cell_open,
-        "th_close": _cell_close,
         "td_open": _cell_open,
     }
     for name, rule in rules.items():
@@ -267,6 +267,26 @@ def _prepare_text(tokens: Sequence[Token]) -> None:
         token.children = joined
 
 
+def _prepare_cells(tokens: Sequence[Token]) -> None:
+    """Say which cells are heads.
+
+    An empty cell heads nothing. Below an empty corner the first cell of each row heads the row.
+    """
+    empty_corner = False
+    for index, cell in enumerate(tokens):
+        if cell.type not in ("th_open", "td_open"):
+            continue
+        content, closing = tokens[index + 1 : index + 3]
+        empty = not content.content.strip()
+        is_first = tokens[index - 1].type == "tr_open"
+        if cell.type == "th_open":
+            cell.tag = closing.tag = "td" if empty else "th"
+            empty_corner = empty if is_first else empty_corner
+        elif is_first and empty_corner and not empty:
+            cell.tag = closing.tag = "th"
+            cell.meta["heads_row"] = True
+
+
 def _name_headings(tokens: Sequence[Token], scope: str) -> Iterator[Heading]:
     """Give every heading its anchor, and a level below the page's title."""
     for token, content in itertools.pairwise(tokens):
@@ -306,17 +326,9 @@ def _cell_open(tokens: Sequence[Token], index: int, _: Any) -> str:
     token = tokens[index]
     # A style within the page would need a hole in the policy of what pages may do.
     alignment = str(token.attrGet("style") or "").removeprefix("text-align:")
-    tag = _cell_tag(token, tokens[index + 1])
-    return f'<{tag} class="lit-{alignment}">' if alignment else f"<{tag}>"
-
-
-def _cell_close(tokens: Sequence[Token], index: int, _: Any) -> str:
-    return f"</{_cell_tag(tokens[index], tokens[index - 1])}>"
-
-
-def _cell_tag(cell: Token, contents: Token) -> str:
-    """Return the tag of a cell: one without contents is the head of nothing."""
-    return cell.tag if contents.content.strip() else "td"
+    scope = ' scope="row"' if token.meta.get("heads_row") else ""
+    shown = f' class="lit-{alignment}"' if alignment else ""
+    return f"<{token.tag}{scope}{shown}>"
 
 
 def _text_special(tokens: Sequence[Token], index: int, _: Any) -> str:

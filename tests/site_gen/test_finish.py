@@ -71,15 +71,6 @@ def test_nothing_on_a_page_has_a_style_of_its_own(course):
     assert " style=" not in course.page("table")
 
 
-def test_an_empty_cell_heads_no_column(course):
-    course.write("rules/table.py", '"""\n# Table\n\n|   | b |\n|---|:-:|\n| 1 | 2 |\n"""\n')
-    course.settings(require_front_matter=False)
-    course.generate()
-    head = re.search("<thead>(.*?)</thead>", course.page("table"), re.S)[1]
-    assert re.findall(r"<(t[hd])\b", head) == ["td", "th"]
-    assert re.findall(r"</(t[hd])>", head) == ["td", "th"]
-
-
 def test_the_switches_of_the_theme_have_no_attribute_that_is_not_theirs(course):
     course.build()
     html = (course.root / "site/index.html").read_text()

@@ -1,3 +1,4 @@
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -157,6 +158,28 @@ def test_headings_start_below_the_title_and_carry_anchors():
         ("Three", 3, "Adam-three", 7),
     ]
     assert '<h2 id="Adam-one-two">' in parsed.render(Anything())
+
+
+def cells(table: str) -> list[list[str]]:
+    """The tags of the cells of each row."""
+    rows = re.findall("<tr>(.*?)</tr>", render(table), re.S)
+    assert all(re.findall(r"<(t\w)", row) == re.findall(r"</(t\w)>", row) for row in rows)
+    return [re.findall(r'<(t\w(?: scope="\w+")?)', row) for row in rows]
+
+
+def test_an_empty_cell_of_a_table_heads_nothing():
+    assert cells("| a |   |\n|---|---|\n| 1 | 2 |\n|   | 3 |") == [
+        ["th", "td"],
+        ["td", "td"],
+        ["td", "td"],
+    ]
+
+
+def test_below_an_empty_corner_the_first_cells_head_their_rows():
+    head = 'th scope="row"'
+    table = "|   | a |\n|---|---|\n| x | 1 |\n|   | 2 |"
+    assert cells(table) == [["td", "th"], [head, "td"], ["td", "td"]]
+    assert cells(f"{table}\n\n| b |\n|---|\n| 3 |")[-1] == ["td"]
 
 
 def test_a_solution_is_folded_away():
