@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal, get_args
 
 from site_gen import prose
 from site_gen.errors import SiteError
 from site_gen.front_matter import FrontMatter, split_front_matter
 from site_gen.highlight import python_names
+from site_gen.plain import is_markdown, parse_plain
 from site_gen.prose import ParsedProse
 from site_gen.sections import Line, Prose, Section, Source, parse, read
 
+Markup = Literal["markdown", "text"]
+MARKUPS = get_args(Markup)
 ANCHOR_WORDS = 6
 CONTENTS = "container_contents_open"
 MAP = "container_map_open"
@@ -74,22 +78,38 @@ class Chapter:
 
 
 @lru_cache(maxsize=1024)
-def python_chapter(path: Path, text: str, name: str, module: str, required: bool) -> Chapter:
+def python_chapter(
+    path: Path,
+    text: str,
+    name: str,
+    module: str,
+    required: bool,
+    strict: bool = True,
+    markup: Markup | None = None,
+) -> Chapter:
     """Make the chapter of the Python file at `path` whose contents are `text`.
 
-    `required` says whether it must have front matter with a title. Raises SiteError.
+    `required` says whether it must have front matter with a title, `strict` whether its prose is
+    (see `prose`). The prose of a file with front matter is Markdown; that of another is what
+    `markup` says, or else what it looks like. Raises SiteError.
     """
     source = parse(text, path)
     front, lines, first = _front_matter(source, required)
-    title, lines = _title(front, lines)
+    markdown = bool(front.lines) or _is_markdown(source, markup)
+    title, lines = _title(front, lines) if markdown else (front.title, lines)
     sections = [_with_docstring(section, source.docstring, lines) for section in source.sections]
     parsed = [
-        tuple(prose.parse(item.lines, path, section.scope) for item in section.prose)
+        [
+            prose.parse(item.lines, path, section.scope, strict=strict)
+            if markdown
+            else parse_plain(item.lines, path)
+            for item in section.prose
+        ]
         for section in sections
     ]
-    names, anchors = _name_sections(sections, parsed, path)
+    names, anchors = _name_sections(sections, parsed, path, strict)
     blocks = tuple(
-        Block(name, section.scope, section.kind == "definition", pieces, section.code)
+        Block(name, section.scope, section.kind == "definition", tuple(pieces), section.code)
         for name, section, pieces in zip(names, sections, parsed, strict=True)
     )
     _check_symbols(front, source, first)
@@ -97,29 +117,38 @@ def python_chapter(path: Path, text: str, name: str, module: str, required: bool
 
 
 @lru_cache(maxsize=256)
-def markdown_chapter(path: Path, text: str, name: str, required: bool) -> Chapter:
+def markdown_chapter(
+    path: Path, text: str, name: str, required: bool, strict: bool = True
+) -> Chapter:
     """Make the chapter of the Markdown file at `path`, which has no code. Raises SiteError."""
     numbered = [Line(number, line) for number, line in enumerate(text.split("\n"), 1)]
     front, lines = split_front_matter(tuple(numbered), path)
     front = front or FrontMatter()
     _check_title(front, path, 1, required)
     title, lines = _title(front, lines)
-    parsed = prose.parse(lines, path)
+    parsed = prose.parse(lines, path, strict=strict)
     taken = dict.fromkeys(RESERVED_ANCHORS, 0)
-    _take_headings(taken, parsed, path)
+    parsed = _take_headings(taken, parsed, path, strict)
     block = Block(None, "", False, (parsed,), ())
     return Chapter(name, path, None, text, title or name, front, (block,), frozenset(taken), None)
 
 
-def load(path: Path, name: str, module: str, required: bool) -> Chapter:
-    """Read the file at `path` and make its chapter. Raises SiteError."""
+def load(
+    path: Path,
+    name: str,
+    module: str,
+    required: bool,
+    strict: bool = True,
+    markup: Markup | None = None,
+) -> Chapter:
+    """Read the file at `path` and make its chapter (see `python_chapter`). Raises SiteError."""
     if path.suffix == ".md":
         try:
             text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             raise SiteError(path, 1, f"cannot be decoded: {error}") from None
-        return markdown_chapter(path, text, name, required)
-    return python_chapter(path, read(path), name, module, required)
+        return markdown_chapter(path, text, name, required, strict)
+    return python_chapter(path, read(path), name, module, required, strict, markup)
 
 
 def _front_matter(source: Source, required: bool) -> tuple[FrontMatter, tuple[Line, ...], int]:
@@ -134,6 +163,12 @@ def _front_matter(source: Source, required: bool) -> tuple[FrontMatter, tuple[Li
     front = front or FrontMatter()
     _check_title(front, source.path, first, required)
     return front, rest, first
+
+
+def _is_markdown(source: Source, markup: Markup | None) -> bool:
+    if markup:
+        return markup == "markdown"
+    return is_markdown(item.text for section in source.sections for item in section.prose)
 
 
 def _title(front: FrontMatter, lines: tuple[Line, ...]) -> tuple[str | None, tuple[Line, ...]]:
@@ -168,13 +203,13 @@ def _with_docstring(section: Section, docstring: Prose | None, lines: tuple[Line
 
 
 def _name_sections(
-    sections: Sequence[Section], parsed: Sequence[Sequence[ParsedProse]], path: Path
+    sections: Sequence[Section], parsed: Sequence[list[ParsedProse]], path: Path, strict: bool
 ) -> tuple[list[str | None], frozenset[str]]:
     """Return the anchor of each section, and all anchors of the page.
 
     Definitions and headings have fixed names, and the second definition of a name gets `-2`. The
-    anchor of a comment comes from its first words and makes room for the others. Raises SiteError
-    where two headings want the same anchor.
+    anchor of a comment comes from its first words and makes room for the others. Where two headings
+    want the same anchor, strict prose raises SiteError, and in other prose the second gets a number.
     """
     taken = dict.fromkeys(RESERVED_ANCHORS, 0)
     names: list[str | None] = [None] * len(sections)
@@ -185,8 +220,8 @@ def _name_sections(
             name = _with_number(section.scope, definitions[section.scope])
             _take(taken, name, section.code[0].number, path)
             names[index] = name
-        for piece in parsed[index]:
-            _take_headings(taken, piece, path)
+    for pieces in parsed:
+        pieces[:] = [_take_headings(taken, piece, path, strict) for piece in pieces]
     for index, section in enumerate(sections):
         words = _first_words(section)
         if section.kind == "comment" and words:
@@ -197,11 +232,16 @@ def _name_sections(
     return names, frozenset(taken)
 
 
-def _take_headings(taken: dict[str, int], piece: ParsedProse, path: Path) -> None:
+def _take_headings(
+    taken: dict[str, int], piece: ParsedProse, path: Path, strict: bool
+) -> ParsedProse:
+    if not strict:
+        piece = prose.with_free_anchors(piece, taken)
     for heading in piece.headings:
         _take(taken, heading.anchor, heading.line, path)
     for entry in piece.entries:
         _take(taken, entry.anchor, entry.line, path)
+    return piece
 
 
 def _take(taken: dict[str, int], anchor: str, line: int, path: Path) -> None:

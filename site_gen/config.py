@@ -1,13 +1,14 @@
 """The settings under `extra: site_gen:` of `mkdocs.yml`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml_env_tag import construct_env_tag  # type: ignore[import-untyped]
 
+from site_gen.chapters import MARKUPS, Markup
 from site_gen.errors import SiteError
 from site_gen.fields import Fields, read_fields
 from site_gen.inventory import Inventory, read_inventory
@@ -26,7 +27,7 @@ KEYS = (
     "changelog",
     "inventories",
 )
-SOURCE_KEYS = ("path", "under", "include", "exclude")
+SOURCE_KEYS = ("path", "under", "include", "exclude", "order", "prose")
 INVENTORY_KEYS = ("file", "url", "page", "methods", "in_index")
 
 
@@ -34,27 +35,34 @@ INVENTORY_KEYS = ("file", "url", "page", "methods", "in_index")
 class SourceFolder:
     """A package, or one module, whose files become pages.
 
-    `under` is put before the names of the pages; `include` and `exclude` are glob patterns
-    relative to `path`.
+    `under` is put before the names of the pages; `include`, `exclude` and `order` are glob patterns
+    relative to `path`. Files that match the first pattern of `order` come first, and so on; the
+    others follow. `markup` is what prose without front matter is, None for what it looks like.
     """
 
     path: Path
     under: str
     include: tuple[str, ...] = ("**/*.py",)
     exclude: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    markup: Markup | None = None
 
     def files(self) -> Iterator[tuple[Path, str]]:
         """Yield every file that is to be a page, and the name of that page."""
         if self.path.is_file():
             yield self.path, f"{self.under}/{self.path.stem}".lstrip("/")
             return
-        included = {path for pattern in self.include for path in self.path.glob(pattern)}
-        excluded = {path for pattern in self.exclude for path in self.path.glob(pattern)}
-        for path in sorted(included - excluded):
+        excluded = set(self._matching(self.exclude))
+        ordered = [*self._matching(self.order), *sorted(self._matching(self.include))]
+        included = set(self._matching(self.include)) - excluded
+        for path in dict.fromkeys(path for path in ordered if path in included):
             parts = list(path.relative_to(self.path).with_suffix("").parts)
             if parts[-1] == "__init__":
                 parts[-1] = "index"
             yield path, "/".join([*filter(None, [self.under]), *parts])
+
+    def _matching(self, patterns: Iterable[str]) -> Iterator[Path]:
+        return (path for pattern in patterns for path in sorted(self.path.glob(pattern)))
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,11 @@ class Settings:
         """The address that the site will have, with a slash at its end, if it is known."""
         url = str(self.options.get("site_url") or "").rstrip("/")
         return f"{url}/" if url else None
+
+    @property
+    def strict(self) -> bool:
+        """Whether prose stops the build at what it cannot mean (see `prose`)."""
+        return bool(self.options.get("strict", False))
 
     @property
     def directory_urls(self) -> bool:
@@ -173,9 +186,18 @@ def _source(fields: Fields, root: Path) -> SourceFolder:
     under = fields.scalar("under")
     if under is None:
         under = path.name if path.is_dir() else ""
-    include = tuple(item.value for item in fields.texts("include"))
-    exclude = tuple(item.value for item in fields.texts("exclude"))
-    return SourceFolder(path, under.strip("/"), include or SourceFolder.include, exclude)
+    include, exclude, order = (
+        tuple(item.value for item in fields.texts(key)) for key in ("include", "exclude", "order")
+    )
+    include = include or SourceFolder.include
+    return SourceFolder(path, under.strip("/"), include, exclude, order, _markup(fields))
+
+
+def _markup(fields: Fields) -> Markup | None:
+    text = fields.text("prose")
+    if text is not None and text not in MARKUPS:
+        raise fields.error("prose", f"'prose' must be {' or '.join(MARKUPS)}, not {text!r}")
+    return cast(Markup | None, text)
 
 
 def _parts(fields: Fields) -> dict[int, str]:

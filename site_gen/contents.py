@@ -29,7 +29,13 @@ def _item(course: Course, chapter: Chapter, seen_from: Chapter, references: Refe
     front = chapter.front_matter
     text = ""
     if front.summary:
-        summary = prose.inline(front.summary, chapter.path, front.line("summary"), references)
+        summary = prose.inline(
+            front.summary,
+            chapter.path,
+            front.line("summary"),
+            references,
+            strict=course.settings.strict,
+        )
         text = f"<p>{summary}</p>"
     numbered = ' data-chapter=""' if number else ""
     return (

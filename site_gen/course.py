@@ -76,10 +76,17 @@ class Course:
         return f"{relative}/" if not path or path.endswith("/") else relative
 
     def find(self, path: str, seen_from: Chapter) -> Chapter | None:
-        """Find a page by its source file, seen from another, or by its name or root path."""
+        """Find a page by its source file, seen from another, or by its name or root path.
+
+        `adam.html` beside the source is the page of `adam.py`, and `index.html` of `__init__.py`.
+        """
         file = (seen_from.path.parent / unquote(path)).resolve()
         name = unquote(path).strip("/").removesuffix(".py").removesuffix(".md")
-        return self.by_path.get(file) or self.chapters.get(name)
+        if file.suffix != ".html":
+            return self.by_path.get(file) or self.chapters.get(name)
+        stem = "__init__" if file.stem == LANDING else file.stem
+        pages = (file.with_name(f"{stem}.py"), file.with_suffix(".md"))
+        return next((self.by_path[page] for page in pages if page in self.by_path), None)
 
     def definition(self, name: str) -> tuple[Chapter, str] | None:
         """Return the page and anchor of what `name` names, if it names one thing only."""

@@ -127,7 +127,8 @@ def _papers(chapter: Chapter, course: Course) -> list[tuple[Paper, str]]:
 
 def _inline(text: str, chapter: Chapter, references: PageReferences) -> str:
     line = chapter.front_matter.line("summary")
-    return prose.inline(text, chapter.path, line, references)
+    strict = references.course.settings.strict
+    return prose.inline(text, chapter.path, line, references, strict=strict)
 
 
 def _blocks(chapter: Chapter, course: Course) -> list[ShownBlock]:

@@ -6,12 +6,15 @@ when every page is known, so that links can be checked.
 Containers (`::: name`) hold what Markdown has no words for: `solution`; the generated lists
 `contents`, `map` and `papers`; what a course explains, in `glossary` and `notation` (see
 `entries`); and `columns` of `column`s and `choices`, a list of places to start.
+
+Strict prose stops the build at what it cannot mean: a link to nothing, a formula that does not
+parse. Prose that is not strict shows such places as they are written.
 """
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -22,6 +25,7 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
+from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -32,7 +36,9 @@ from site_gen.highlight import snippet
 from site_gen.mathml import MathError, text_of, to_mathml
 from site_gen.sections import Line
 
-MATH = {"math_inline", "math_inline_double", "math_block"}
+MATH = {"math_inline", "math_inline_double", "math_block", "amsmath"}
+DOLLARS = {"math_inline": "$", "math_inline_double": "$$", "math_block": "$$"}
+PLAIN_TEXT = "plain_text"
 LINE_BREAKS = {"softbreak", "hardbreak"}
 LISTINGS = ("contents", "map", "papers", "identifiers")
 WRAPPERS = ("glossary", "notation", "columns", "column", "choices")
@@ -90,34 +96,56 @@ class ParsedProse:
     headings: tuple[Heading, ...]
     path: Path
     entries: tuple[Entry, ...] = ()
+    strict: bool = True
 
     def render(self, references: References) -> str:
         """Return the HTML."""
-        environment = {"references": references, "path": self.path}
+        environment = {"references": references, "path": self.path, "strict": self.strict}
         parser = _parser()
         return str(parser.renderer.render(self.tokens, parser.options, environment))
 
 
-def parse(lines: Sequence[Line], path: Path, scope: str = "") -> ParsedProse:
+def parse(
+    lines: Sequence[Line], path: Path, scope: str = "", *, strict: bool = True
+) -> ParsedProse:
     """Parse the Markdown in `lines` of the file at `path`.
 
-    Anchors of headings start with `scope`, the qualified name that the prose belongs to. Raises
-    SiteError for a lone dollar sign or an unknown container.
+    Anchors of headings start with `scope`, the qualified name that the prose belongs to. Strict
+    prose raises SiteError for a lone dollar sign or an unknown container.
     """
     tokens = _parser().parse("\n".join(line.text for line in lines))
     numbers = [line.number for line in lines] or [1]
     _number_tokens(tokens, numbers)
-    for token in _all_tokens(tokens):
-        _refuse(token, path)
+    if strict:
+        for token in _all_tokens(tokens):
+            _refuse(token, path)
     _prepare_text(tokens)
     _prepare_cells(tokens)
     headings = tuple(_name_headings(tokens, scope))
-    return ParsedProse(tuple(tokens), headings, path, tuple(name_entries(tokens)))
+    return ParsedProse(tuple(tokens), headings, path, tuple(name_entries(tokens)), strict)
 
 
-def inline(text: str, path: Path, line: int, references: References) -> str:
+def with_free_anchors(piece: ParsedProse, taken: Container[str]) -> ParsedProse:
+    """Return the piece with numbers behind the anchors of headings that are taken already."""
+    openings = [token for token in piece.tokens if token.type == "heading_open"]
+    used: set[str] = set()
+    headings = []
+    for token, heading in zip(openings, piece.headings, strict=True):
+        names = (f"{heading.anchor}-{number}" for number in itertools.count(2))
+        anchor = next(
+            name
+            for name in itertools.chain([heading.anchor], names)
+            if name not in taken and name not in used
+        )
+        used.add(anchor)
+        token.attrSet("id", anchor)
+        headings.append(replace(heading, anchor=anchor))
+    return replace(piece, headings=tuple(headings))
+
+
+def inline(text: str, path: Path, line: int, references: References, *, strict: bool = True) -> str:
     """Return the HTML of one sentence of Markdown, without a paragraph around it."""
-    html = parse([Line(line, text)], path).render(references).strip()
+    html = parse([Line(line, text)], path, strict=strict).render(references).strip()
     return html.removeprefix("<p>").removesuffix("</p>")
 
 
@@ -180,6 +208,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     parser.disable("text_join")
     parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, double_inline=True)
+    parser.use(amsmath_plugin)
     parser.use(container_plugin, "solution", render=_solution)
     for name in LISTINGS:
         parser.use(container_plugin, name, render=_listing)
@@ -192,11 +221,14 @@ def _parser() -> MarkdownIt:
         "math_inline": _math,
         "math_inline_double": _math,
         "math_block": _math,
+        "amsmath": _math,
+        PLAIN_TEXT: _plain_text,
         "fence": _code_block,
         "code_block": _code_block,
         "code_inline": _inline_code,
         "heading_close": _heading_close,
         "link_open": _link_open,
+        "link_close": _link_close,
         "image": _image,
         "table_open": lambda *_: '<div class="lit-table"><table>',
         "table_close": lambda *_: "</table></div>",
@@ -341,6 +373,9 @@ def _math(tokens: Sequence[Token], index: int, environment: Any) -> str:
     try:
         markup = to_mathml(token.content.strip(), display=display)
     except MathError as error:
+        if not environment["strict"]:
+            dollars = DOLLARS.get(token.type, "")
+            return f"<code>{escape(dollars + token.content + dollars)}</code>"
         skipped = len(token.content) - len(token.content.lstrip())
         line = token.meta["line"] + error.line + token.content[:skipped].count("\n")
         raise SiteError(environment["path"], line, f"formula does not parse: {error}") from None
@@ -357,8 +392,15 @@ def _code_block(tokens: Sequence[Token], index: int, environment: Any) -> str:
     try:
         code = snippet(token.content.removesuffix("\n"), language)
     except ValueError as error:
-        raise SiteError(environment["path"], token.meta["line"], str(error)) from None
+        if environment["strict"]:
+            raise SiteError(environment["path"], token.meta["line"], str(error)) from None
+        code = escape(token.content.removesuffix("\n"))
     return f'<div class="highlight"><pre><code>{code}</code></pre></div>\n'
+
+
+def _plain_text(tokens: Sequence[Token], index: int, _: Any) -> str:
+    # A browser takes a line end at the start of the element for a part of the markup.
+    return f'<pre class="lit-plain">\n{escape(tokens[index].content, quote=False)}</pre>\n'
 
 
 def _inline_code(tokens: Sequence[Token], index: int, environment: Any) -> str:
@@ -372,18 +414,35 @@ def _inline_code(tokens: Sequence[Token], index: int, environment: Any) -> str:
 def _link_open(tokens: Sequence[Token], index: int, environment: Any) -> str:
     token = tokens[index]
     target = str(token.attrGet("href"))
-    address = environment["references"].link(target, token.meta["line"])
+    try:
+        address = environment["references"].link(target, token.meta["line"])
+    except SiteError:
+        if environment["strict"]:
+            raise
+        environment["link"] = "span"
+        return f'<span title="{escape(target)}">'
+    environment["link"] = "a"
     title = token.attrGet("title")
     rest = f' title="{escape(str(title))}"' if title else ""
     rest += ' class="lit-cite"' if environment["references"].has_card(target) else ""
     return f'<a href="{escape(address)}"{rest}>'
 
 
+def _link_close(_: Sequence[Token], __: int, environment: Any) -> str:
+    return f"</{environment['link']}>"
+
+
 def _image(tokens: Sequence[Token], index: int, environment: Any) -> str:
     token = tokens[index]
-    picture = environment["references"].image(str(token.attrGet("src")), token.meta["line"])
+    target, text = str(token.attrGet("src")), escape(token.content)
+    try:
+        picture = environment["references"].image(target, token.meta["line"])
+    except SiteError:
+        if environment["strict"]:
+            raise
+        return f'<span title="{escape(target)}">{text}</span>'
     size = ' width="{}" height="{}"'.format(*picture.size) if picture.size else ""
-    address, text = escape(picture.address), escape(token.content)
+    address = escape(picture.address)
     return f'<img src="{address}" alt="{text}"{size} loading="lazy">'
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from markdown_it.token import Token
 
 from site_gen.chapters import Chapter
+from site_gen.prose import MATH
 
 WORDS_A_MINUTE = 220
 LINES_A_MINUTE = 30
-FORMULAS = {"math_inline", "math_inline_double", "math_block"}
 CODE = {"fence", "code_block"}
 
 
@@ -22,7 +22,7 @@ def reading_minutes(chapter: Chapter) -> int:
             if token.type in CODE:
                 lines += sum(1 for line in token.content.split("\n") if line.strip())
             else:
-                words += 1 if token.type in FORMULAS else len(token.content.split())
+                words += 1 if token.type in MATH else len(token.content.split())
     return max(1, math.ceil(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE))
 
 

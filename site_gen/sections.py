@@ -4,12 +4,14 @@ The cuts follow the grammar (`ast` and `tokenize`), never patterns of lines:
 
 - the module's docstring opens the first section, with the imports as its code;
 - a class or function opens a section: its docstring is the prose, its decorators start the code;
-- a full-line comment where a statement could start opens a section;
+- a full-line comment where a statement could start opens a section, and so does the mark of a
+  notebook's cell (`# %%`), whose title becomes a heading;
 - what follows the end of a class or function opens a section without prose.
 
 A comment inside brackets or behind code stays code, and so does a comment that talks to a tool
 (`# noqa`, `# type:`, `# fmt:`, the coding line). Docstrings are taken from the source text: the
-value that Python computes has turned the `\b` of `\beta` into a backspace.
+value that Python computes has turned the `\b` of `\beta` into a backspace. Only where every
+backslash is doubled, a docstring that is not raw means what Python computes.
 
 Every line that is not blank lands in exactly one place, in order, with its true number.
 """
@@ -37,6 +39,8 @@ CODING_LINE = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*[-\w.]+")
 STRING_LITERAL = re.compile(
     r"(?P<prefix>[rRuU]?)(?P<quote>\"\"\"|'''|\"|')(?P<body>.*)(?P=quote)", re.S
 )
+CELL = re.compile(r"%%+(?:[ \t]*\[\w+\])?[ \t]*(?P<title>.*)")
+ESCAPE = re.compile(r"\\(.)", re.S)
 LAYOUT_TOKENS = {tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 
 
@@ -252,10 +256,20 @@ def _docstring(
     match = STRING_LITERAL.fullmatch(token.string) if token else None
     if token is None or match is None:
         return None
-    body = match["body"].split("\n")
-    if match["prefix"] not in ("r", "R") and body[0] == "\\":
+    is_raw = match["prefix"] in ("r", "R")
+    body = (match["body"] if is_raw else _unescaped(match["body"])).split("\n")
+    if not is_raw and body[0] == "\\":
         body[0] = ""
     return Prose(_clean(body, token.start[0]), token.start[0], token.end[0])
+
+
+def _unescaped(body: str) -> str:
+    r"""Return what Python makes of a string, if all that it would change are doubled backslashes.
+
+    A lone `\beta` shows that backslashes were meant as they stand, and `\\` as a new line in TeX.
+    """
+    escapes = set(ESCAPE.findall(body)) - {"\n"}
+    return body.replace("\\\\", "\\") if escapes == {"\\"} else body
 
 
 def _clean(body: list[str], start: int) -> tuple[Line, ...]:
@@ -356,8 +370,11 @@ class _Cutter:
         return last + 1
 
     def _comment_text(self, number: int, column: int) -> Line:
-        text = self.lines[number - 1][column + 1 :]
-        return Line(number, text.removeprefix(" ").expandtabs().rstrip())
+        text = self.lines[number - 1][column + 1 :].removeprefix(" ").expandtabs().rstrip()
+        cell = CELL.fullmatch(text)
+        if cell:
+            text = f"## {cell['title']}" if cell["title"] else ""
+        return Line(number, text)
 
     def _leave_scopes(self, number: int, column: int) -> None:
         """Leave the scopes that ended before line `number`, unless its indent still belongs in."""

@@ -208,7 +208,16 @@ def test_two_sources_of_one_page_are_told(course):
 
 def test_a_package_without_front_matter_gets_titles_from_headings_and_names(package):
     navigation = package.generate().navigation
-    assert navigation == [{"A package": "package/index.md"}, {"package.tool": "package/tool.md"}]
+    assert navigation[1:] == [
+        {"A package": "package/index.md"},
+        {"package.tool": "package/tool.md"},
+    ]
+
+
+def test_a_site_without_a_landing_page_gets_one_that_lists_all_pages(package):
+    navigation = package.generate().navigation
+    assert navigation[0] == {"A package": "index.md"}
+    assert '<a href="package/tool/">package.tool</a>' in package.page("index")
     assert '<h1 id="chapter-title">A package</h1>' in package.page("package/index")
     assert "<h2" not in package.page("package/index")
     assert "What it is for." in package.page("package/index")
