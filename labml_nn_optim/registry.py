@@ -57,11 +57,16 @@ def summary(name: str) -> str:
     """
     stem = _find(name)
     tree = ast.parse((_FOLDER / f"{stem}.py").read_text(encoding="utf-8"))
-    docstring = ast.get_docstring(tree) or ""
-    match = re.search(r"^summary:(?: >-?$)?(.+(?:\n +.+)*)", docstring, re.MULTILINE)
-    if match is None:
+    found = entry(ast.get_docstring(tree) or "", "summary")
+    if not found:
         raise ValueError(f"optimizers/{stem}.py has no summary in its front matter")
-    return " ".join(match[1].split()).strip("\"'")
+    return found
+
+
+def entry(front_matter: str, key: str) -> str:
+    """Return the text under `key` on one line, empty if there is none."""
+    match = re.search(rf"^{key}:(?: >-?\n)?(.+(?:\n +.+)*)", front_matter, re.MULTILINE)
+    return " ".join(match[1].split()).strip("\"'") if match else ""
 
 
 def _plain(name: str) -> str:

@@ -128,7 +128,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.amp import GradScaler
-from torch.optim import Optimizer
+from torch.optim.optimizer import Optimizer
 
 from labml_nn_optim.optimizers.adam import Adam
 from labml_nn_optim.pieces import working_dtype

@@ -74,6 +74,7 @@ def test_every_optimizer_is_exported_and_has_a_summary_of_one_sentence(name: str
     assert found.__name__ in labml_nn_optim.__all__
     source = Path(labml_nn_optim.__file__).read_text(encoding="utf-8")
     assert f"{found.__name__} as {found.__name__}" in source
+    assert summary(name)[0].isalpha()
     assert summary(name).endswith(".")
 
 

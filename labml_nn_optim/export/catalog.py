@@ -1,0 +1,115 @@
+"""
+---
+title: What can be copied
+summary: A name stands for a chapter or for a class in one, whatever its case and underscores.
+needs: [export/modules]
+---
+
+# Chapters and what stands in them
+
+`radam` is a file with one class. `schedules/decay` is a file with eight, and `InverseTimeSchedule` is one of them. So a name may be
+that of a chapter, and then all that it exports is meant, or that of a class or function which a chapter exports. Where two
+chapters have one name, as `composite` of schedulers and of parameter groups, the folder is said, too.
+
+A rule for parameter groups is of no use alone: [param_groups](../param_groups/groups.py#param_groups) reads it. So it comes along.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labml_nn_optim.export.modules import ExportError, Library, Origin
+
+__all__ = ["Entry", "find"]
+
+RULES = "param_groups"
+READER = ("groups", "param_groups")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that can be copied.
+
+    - `file`: the name of its file, without `.py`
+    - `roots`: what it is made of, that of its own chapter first
+    """
+
+    name: str
+    file: str
+    roots: tuple[Origin, ...]
+
+
+def find(library: Library, name: str) -> Entry:
+    """Return what `name` stands for: all that a chapter exports, or one thing that it does.
+
+    Raises `ExportError` for a name that means nothing, with the nearest ones, or two things.
+    """
+    key = _plain(name.removesuffix(".py"))
+    for entries in (_chapters(library), _stems(library), _contents(library)):
+        found = [entry for known, entry in entries if known == key]
+        if len(found) > 1:
+            both = " and ".join(entry.name for entry in found)
+            raise ExportError(f"name must be that of one thing, got {name!r}, which is {both}")
+        if found:
+            return found[0]
+    known = {
+        key: entry.name
+        for entries in (_contents(library), _stems(library))
+        for key, entry in entries
+    }
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    hint = f"; the nearest are {', '.join(dict.fromkeys(known[each] for each in near))}"
+    raise ExportError(
+        f"name must be that of a chapter or of a class in one, got {name!r}{hint if near else ''}"
+    )
+
+
+def _chapters(library: Library) -> Iterator[tuple[str, Entry]]:
+    """Yield the chapters by their names with the folder."""
+    for name in _modules(library):
+        path = name.split(".")[1:]
+        exported = [Origin(name, each) for each in library.module(name).exported]
+        entry = Entry("/".join(path), path[-1], _with_reader(library, exported))
+        yield _plain(entry.name), entry
+
+
+def _stems(library: Library) -> Iterator[tuple[str, Entry]]:
+    """Yield the chapters by their names without the folder."""
+    return ((_plain(entry.file), entry) for _, entry in _chapters(library))
+
+
+def _contents(library: Library) -> Iterator[tuple[str, Entry]]:
+    """Yield what the chapters export by its names; those of schedules may be short."""
+    for module in _modules(library):
+        for name in library.module(module).exported:
+            if name in library.module(module).definitions:
+                roots = _with_reader(library, [Origin(module, name)])
+                entry = Entry(name, _snake(name), roots)
+                for known in dict.fromkeys((_plain(name), _plain(name).removesuffix("schedule"))):
+                    yield known, entry
+
+
+def _modules(library: Library) -> list[str]:
+    own = f"{library.package}.{__name__.split('.')[-2]}."
+    return [name for name in library.names if not name.startswith(own)]
+
+
+def _with_reader(library: Library, roots: list[Origin]) -> tuple[Origin, ...]:
+    folder = f"{library.package}.{RULES}"
+    reader = Origin(f"{folder}.{READER[0]}", READER[1])
+    if roots and roots[0].module.startswith(f"{folder}.") and reader not in roots:
+        return (*roots, reader)
+    return tuple(roots)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _snake(name: str) -> str:
+    """Return the name of a file for a class: `cosine_annealing_lr` for `CosineAnnealingLR`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return words.lower()
