@@ -1,12 +1,14 @@
-"""Learning curves that a reader can change: what the browser loads when it is asked to.
+"""Charts that a reader can change: what the browser loads when it is asked to.
 
-Pages also work from a folder, where a script may not read files; so everything comes as scripts. A
-*folder* of records has one that holds the chart without runs (`experiments.curves.curves_form`) and lists what can be
-compared; each optimizer of it, or schedule where the folder is about those, has one with its runs. Vega draws.
+The description that a picture was drawn from serves here too: its rows are taken out of it, for the browser to fill
+in those of the lines that a reader wants to see. Pages also work from a folder, where a script may not read files; so
+everything comes as scripts. Vega draws. `experiments.explore_runs` has what is particular to learning curves.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,122 +18,129 @@ from typing import Any
 
 from markupsafe import Markup
 
-from experiments import committed
 from experiments.code_versions import ROOT
-from experiments.committed import SCHEDULES, records_in, site_path
-from experiments.curves import (
-    DASHES,
-    INK,
-    PALETTE,
-    READINGS,
-    SOURCES,
-    curves_form,
-    group_by_schedule,
-    group_by_seed,
-)
-from experiments.records import Record
+from experiments.committed import site_path
+from experiments.curves import INK, PALETTE
 
 ON_DEMAND = Path(__file__).parent / "assets" / "on_demand"
 MADE = ROOT / "build" / "explore"
-"""Where the scripts of the runs are made."""
+"""Where the scripts with charts and runs are made."""
 
 SITE_FOLDER = "explore"
 """Where the scripts lie in the site."""
 
 INTERPRETER = "vega-interpreter.js"
 
-COMPARABLE = ("data", "model", "epochs", "batch_size")
-"""Runs that agree in these can be compared."""
+Chart = Mapping[str, Any]
+"""A Vega-Lite specification of panels side by side."""
 
-Series = Mapping[str, Sequence[Record]]
-"""The runs of each line, by its label."""
+Records = Mapping[str, Mapping[str, Path]]
+"""The files that a line was drawn from, by what they are called, for each label; "" is for all lines."""
 
 
-def explore_place(lines: Series) -> Markup:
-    """Return where the chart that a reader can change opens; nothing is seen of it without a script.
+def chart_place(
+    chart: Chart, records: Records | None = None, shown: Sequence[str] = ()
+) -> tuple[Markup, dict[str, Path]]:
+    """Return where a chart of lines opens, and the files that it may load, by their paths in the site.
 
-    There is none where a run does not come from a file.
+    Nothing is seen of the place without a script.
+
+    * `shown`: the labels of the lines that are there at first; all if not given
     """
-    runs = [run for group in lines.values() for run in group]
-    if not all(run.path for run in runs):
-        return Markup("")
-    data = {
-        "folders": list(dict.fromkeys(map(folder_of, runs))),
-        "alike": alike(runs[0]),
-        "lines": [
-            [label, sorted({shelf_of(run) for run in group}), [_site_path(run) for run in group]]
-            for label, group in lines.items()
-        ],
+    form, rows = parted(chart)
+    links = {
+        label: [[name, site_path(path)] for name, path in files.items()]
+        for label, files in (records or {}).items()
     }
-    text = json.dumps(data, separators=(",", ":"))
+    data = {"form": browser_form(form), "rows": rows, "records": links, "shown": list(shown)}
+    identity = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"charts/{identity}"
+    own = {site_path(path): path for files in (records or {}).values() for path in files.values()}
+    return place_of({"chart": name}), libraries() | registering("litCharts", name, data) | own
+
+
+def place_of(figure: Mapping[str, Any]) -> Markup:
+    """Return where a chart opens; `figure` says what is loaded for it."""
+    text = json.dumps(figure, separators=(",", ":"))
     return Markup('<div class="explore" data-explore="{}"></div>').format(text)
 
 
-def explore_files(runs: Sequence[Record]) -> dict[str, Path]:
-    """Return the files that the chart of some runs may load, by their paths in the site."""
-    folders = {folder_of(run) for run in runs if run.path}
-    files = dict(_libraries(MADE))
-    for folder in sorted(folders):
-        for path in _folder_files(folder):
-            files[f"{SITE_FOLDER}/{path.relative_to(MADE).as_posix()}"] = path
-    return files
+def is_explorable(chart: Chart) -> bool:
+    """Return whether every panel of a chart has places along its x axis where values can be read."""
+    return all(any(map(_is_crosshair, panel["layer"])) for panel in chart["hconcat"])
 
 
-def folder_of(run: Record) -> str:
-    """Return the folder of a record within that of all results, such as `mnist/schedules`."""
-    return _file(run).parent.relative_to(committed.RESULTS).as_posix()
+def parted(chart: Chart) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Return a chart whose data sources have names only, and the rows of each of them.
 
-
-def shelf_of(run: Record) -> str:
-    """Return the name of the script that holds a run, such as `mnist/adam`."""
-    folder = folder_of(run)
-    about = "schedule" if folder.endswith(f"/{SCHEDULES}") else "optimizer"
-    return f"{folder}/{run.configuration[about]}"
-
-
-def alike(run: Record) -> str:
-    """Return in words what runs must agree in to be compared."""
-    return ", ".join(str(run.configuration[name]) for name in COMPARABLE)
-
-
-def run_data(run: Record, label: str) -> dict[str, Any]:
-    """Return what the browser needs of a run.
-
-    * `label`: of its line
+    Layers that draw the same rows share a source. What can be read is found in the rows, so that the crosshair
+    has none.
     """
-    columns = {(table, name) for sources in SOURCES.values() for table, name, _ in sources}
-    curves = {
-        table: {name: list(run.curves[table][name]) for name in ("step", *names)}
-        for table, names in _by_table(columns).items()
-    }
-    return {
-        "label": label,
-        "alike": alike(run),
-        "seed": run.seed,
-        "record": _site_path(run),
-        "steps": run.final["step"],
-        "seconds": run.times["duration_seconds"],
-        "curves": curves,
-    }
+    form = copy.deepcopy(dict(chart))
+    names: dict[str, str] = {}
+    rows: dict[str, list[Any]] = {}
+    for number, panel in enumerate(form["hconcat"]):
+        for layer in panel["layer"]:
+            if _is_crosshair(layer):
+                layer["data"] = {"name": f"crosshair {number}"}
+            else:
+                own = layer["data"]["values"]
+                text = json.dumps(own, allow_nan=False)
+                name = names.setdefault(text, f"rows {len(names)}")
+                layer["data"], rows[name] = {"name": name}, own
+    return form, rows
 
 
-def browser_form(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the chart without runs for the browser, which has the legend and the values beside it.
-
-    * `data`: that of a record
-    """
-    form = curves_form(data)
+def browser_form(chart: Chart) -> dict[str, Any]:
+    """Return a chart without rows for the browser, which has the legend and the values beside it."""
+    form = copy.deepcopy(dict(chart))
     for layer in (layer for panel in form["hconcat"] for layer in panel["layer"]):
         encoding = layer["encoding"]
-        if layer["data"]["name"].endswith(READINGS):
+        if _is_crosshair(layer):
             # The places where values can be read are one here, and it is seen.
             layer["mark"] |= {"strokeWidth": 1, "opacity": 0.7}
             del encoding["description"]
         for name in {"color", "strokeDash"} & set(encoding):
             encoding[name] |= {"legend": None}
-    text = json.dumps(form).replace(INK, "currentColor")
-    coloured: dict[str, Any] = json.loads(text)
+    coloured: dict[str, Any] = _on_page(form)
     return coloured
+
+
+def page_colour(colour: str) -> str:
+    """Return a colour of a chart as that of the page; others stay as they are."""
+    if colour == INK:
+        return "currentColor"
+    return f"var(--curve-{PALETTE.index(colour) + 1}, {colour})" if colour in PALETTE else colour
+
+
+def _on_page(part: Any) -> Any:
+    """Return a part of a description with the colours of the page."""
+    if isinstance(part, dict):
+        return {key: _on_page(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_on_page(value) for value in part]
+    return page_colour(part) if isinstance(part, str) else part
+
+
+def _is_crosshair(layer: Mapping[str, Any]) -> bool:
+    return layer["mark"]["type"] == "rule" and "description" in layer["encoding"]
+
+
+def registering(place: str, name: str, data: Any, *, file: str = "") -> dict[str, Path]:
+    """Make a script that gives data a name in the browser, and return its file by its path in the site.
+
+    * `place`: the global object that holds all data of one kind
+    * `file`: the path of the script, `<name>.js` if not given
+    """
+    file = file or f"{name}.js"
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = f"(globalThis.{place} ??= {{}})[{json.dumps(name)}] = {text};\n"
+    return {f"{SITE_FOLDER}/{file}": _made(MADE / file, text)}
+
+
+def libraries() -> dict[str, Path]:
+    """Return what draws, with its licences, by their paths in the site."""
+    return dict(_libraries(MADE))
 
 
 def classic_script(module: str) -> str:
@@ -164,63 +173,9 @@ def _libraries(made: Path) -> Mapping[str, Path]:
     return files | {f"{SITE_FOLDER}/{INTERPRETER}": _made(made / INTERPRETER, text)}
 
 
-_files: dict[str, tuple[tuple[Record, ...], list[Path]]] = {}
-
-
-def _folder_files(folder: str) -> list[Path]:
-    """Return the scripts of a folder of records; those of unchanged records are made once."""
-    records = tuple(records_in(committed.RESULTS / folder))
-    known, files = _files.get(folder, ((), []))
-    if len(known) != len(records) or any(a is not b for a, b in zip(known, records, strict=True)):
-        files = _make_files(folder, records)
-        _files[folder] = (records, files)
-    return files
-
-
-def _make_files(folder: str, records: Sequence[Record]) -> list[Path]:
-    shelves: dict[str, list[Record]] = {}
-    for record in records:
-        shelves.setdefault(shelf_of(record), []).append(record)
-    group = group_by_schedule if folder.endswith(f"/{SCHEDULES}") else group_by_seed
-    index = {
-        "form": browser_form(records[0].data),
-        "sources": SOURCES,
-        "palette": [f"var(--curve-{i + 1}, {colour})" for i, colour in enumerate(PALETTE)],
-        "dashes": DASHES,
-        "shelves": sorted(shelves),
-    }
-    files = [_made(MADE / folder / "index.js", _registering("litCharts", folder, index))]
-    for shelf, runs in shelves.items():
-        data = [run_data(run, label) for label, own in group(runs).items() for run in own]
-        files.append(_made(MADE / f"{shelf}.js", _registering("litRuns", shelf, data)))
-    return files
-
-
-def _registering(place: str, name: str, data: Any) -> str:
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    return f"(globalThis.{place} ??= {{}})[{json.dumps(name)}] = {text};\n"
-
-
 def _made(path: Path, text: str) -> Path:
     """Write a script unless it is there already, and return its path."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return path
-
-
-def _by_table(columns: set[tuple[str, str]]) -> dict[str, list[str]]:
-    tables: dict[str, list[str]] = {}
-    for table, name in sorted(columns):
-        tables.setdefault(table, []).append(name)
-    return tables
-
-
-def _site_path(run: Record) -> str:
-    return site_path(_file(run))
-
-
-def _file(run: Record) -> Path:
-    if run.path is None:
-        raise ValueError("run must come from a file, got a record without a path")
-    return run.path

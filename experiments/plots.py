@@ -24,6 +24,7 @@ from experiments import (
     widths_results,
 )
 from experiments.curves import side_by_side, to_page_svg
+from experiments.explore import chart_place, is_explorable
 from experiments.grids import Grid
 from experiments.group_charts import (
     Shade,
@@ -78,7 +79,8 @@ def draw(plot: Plot) -> Figure:
     spec = side_by_side(*(panel.part() for panel in plot.panels))
     chart = _drawn(json.dumps(spec), plot.title, plot.description)
     caption = Markup('<p class="curve-conditions">{}</p>').format(plot.caption)
-    return Figure(plot.title, plot.anchor, chart + caption)
+    place, files = chart_place(spec) if is_explorable(spec) else (Markup(""), {})
+    return Figure(plot.title, plot.anchor, chart + caption + place, files)
 
 
 @lru_cache(maxsize=64)

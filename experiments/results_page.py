@@ -37,11 +37,13 @@ from experiments.result_rows import (
 from experiments.rule_rows import rules_figure
 from experiments.run_figures import (
     BY_OPTIMIZER,
+    TELLING,
     accuracy,
     caption,
     conditions,
     linked_accuracies,
     search_conditions,
+    search_place,
     thread_count,
 )
 from experiments.sensitivity import held_out_loss
@@ -211,12 +213,17 @@ def _below(found: Sequence[Row], runs: Sequence[Record], times: StepTimes | None
 
 
 def _searches(searched: Sequence[Row], experiment: str, title: str) -> Figure:
-    """Return the panels of the searches, in the order of the chapters."""
+    """Return the panels of the searches, in the order of the chapters, and one chart of all of them."""
     ordered = sorted(searched, key=lambda row: outline.place(row.optimizer))
     runs = [run for row in ordered for run in row.search]
     parts = [outline.place(row.optimizer)[0] for row in ordered]
+    place, files = search_place(
+        {row.label: row.search for row in ordered},
+        {row.label: row.rate for row in ordered if row.rate is not None},
+        [row.label for row in ordered if row.optimizer in TELLING],
+    )
     html = panels(ordered, experiment, parts) + search_conditions(
         usual(runs), has_lost_runs=has_lost_runs(ordered)
     )
     name = f"{title}: held-out loss over the learning rate"
-    return Figure(name, f"{experiment}-rates", html, files_of(runs))
+    return Figure(name, f"{experiment}-rates", html + place, files_of(runs) | files)

@@ -30,7 +30,8 @@ from experiments.curves import (
     to_page_svg,
 )
 from experiments.data import HELD_OUT
-from experiments.explore import COMPARABLE, explore_files, explore_place
+from experiments.explore import chart_place
+from experiments.explore_runs import COMPARABLE, explore_files, explore_place
 from experiments.records import Record
 from experiments.schedules import schedule_words, setting_text
 from experiments.sensitivity import (
@@ -197,11 +198,6 @@ def _learning_curves(runs: Sequence[Record], subject: Subject) -> Markup:
 
 def search_figure(runs: Sequence[Record], finals: Sequence[Record], experiment: str) -> Figure:
     """Return the chart of searches and its conditions."""
-    title = f"The choice of the learning rate on {data_name(runs[0])}"
-    return Figure(title, anchor("sensitivity", experiment), _search(runs, finals))
-
-
-def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
     groups = group_by_rate(runs)
     rates = {rule(final): final.configuration["lr"] for final in finals}
     chosen = {
@@ -209,12 +205,39 @@ def _search(runs: Sequence[Record], finals: Sequence[Record]) -> Markup:
         for label, points in groups.items()
         if rule(points[0]) in rates
     }
-    description = ". ".join(f"{label}: {_losses(points)}" for label, points in groups.items())
-    title = f"Held-out loss over the learning rate: {', '.join(groups)}"
     chart = _drawn(
-        versions_of([*runs, *finals]), lambda: sensitivity_chart(groups, chosen), title, description
+        versions_of([*runs, *finals]),
+        lambda: sensitivity_chart(groups, chosen),
+        f"Held-out loss over the learning rate: {', '.join(groups)}",
+        ". ".join(f"{label}: {_losses(points)}" for label, points in groups.items()),
     )
-    return chart + search_conditions(runs, has_lost_runs=shows_lost_runs(groups))
+    place, files = search_place(groups, chosen)
+    html = chart + place + search_conditions(runs, has_lost_runs=shows_lost_runs(groups))
+    title = f"The choice of the learning rate on {data_name(runs[0])}"
+    return Figure(title, anchor("sensitivity", experiment), html, files)
+
+
+def search_place(
+    searches: Mapping[str, Sequence[Record]],
+    chosen: Mapping[str, float],
+    shown: Sequence[str] = (),
+) -> tuple[Markup, dict[str, Path]]:
+    """Return where the chart of some searches opens for a reader to change, and its files.
+
+    * `chosen`, `shown`: as in `sensitivity_chart` and in `chart_place`
+    """
+    records = {label: _files_by_rate(runs) for label, runs in searches.items()}
+    return chart_place(sensitivity_chart(searches, chosen), records, shown)
+
+
+def _files_by_rate(runs: Sequence[Record]) -> dict[str, Path]:
+    """Return the files of the runs of a search by their rates, and by their seeds if there are several."""
+    seeds = {run.seed for run in runs}
+    return {
+        f"{run.configuration['lr']:g}" + (f", seed {run.seed}" if len(seeds) > 1 else ""): run.path
+        for run in sorted(runs, key=lambda run: (float(run.configuration["lr"]), run.seed))
+        if run.path
+    }
 
 
 def search_conditions(runs: Sequence[Record], *, has_lost_runs: bool) -> Markup:

@@ -10,6 +10,7 @@ from typing import Any
 from experiments.curves import (
     Panel,
     colours,
+    dashes,
     layered,
     log_ticks,
     marks,
@@ -40,10 +41,11 @@ def sensitivity_chart(
     rows = _rows(searches, chosen)
     if not rows:
         raise ValueError("searches must hold at least one run, got none")
-    losses = [row["loss"] for row in rows if row["learned"]] or [MOST_LOSS]
+    losses = [row["shown"] for row in rows if row["learned"]] or [MOST_LOSS]
     low, top = min(losses) / MARGIN, max(losses) * MARGIN
     for row in rows:
-        row["shown"] = row["loss"] if row["learned"] else top
+        if not row["learned"]:
+            row["shown"] = top
     x = _rates(rows)
     y = quantity(
         "shown",
@@ -60,7 +62,7 @@ def sensitivity_chart(
     panel = layered(
         f"held-out loss after {_epochs(searches)}",
         "a ring marks the chosen rate",
-        marks(rows, "line", strokeWidth=1.6, **encoding),
+        marks(rows, "line", strokeWidth=1.6, strokeDash=dashes(list(searches)), **encoding),
         marks(learned, "point", filled=True, size=30, opacity=1, **encoding),
         marks(best, "point", filled=False, size=150, opacity=1, strokeWidth=1.8, **encoding),
         marks(lost, "point", shape="triangle-up", filled=True, size=60, opacity=1, **encoding),
@@ -100,7 +102,8 @@ def _rows(
         {
             "optimizer": label,
             "lr": lr,
-            "loss": loss,
+            "shown": loss,
+            "reading": "diverged" if math.isinf(loss) else f"{loss:.4g}",
             "learned": loss <= MOST_LOSS,
             "chosen": chosen.get(label) == lr,
         }
@@ -132,8 +135,7 @@ def _readings(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the losses at each rate as the text `reading`."""
     texts: dict[float, list[str]] = {}
     for row in rows:
-        loss = "diverged" if math.isinf(row["loss"]) else f"{row['loss']:.4g}"
-        texts.setdefault(row["lr"], []).append(f"{row['optimizer']}: {loss}")
+        texts.setdefault(row["lr"], []).append(f"{row['optimizer']}: {row['reading']}")
     return [
         {"lr": lr, "reading": "\n".join([f"held-out loss at learning rate {lr:g}", *texts[lr]])}
         for lr in sorted(texts)

@@ -1,8 +1,8 @@
-// Puts a button below learning curves. What opens is a chart that a reader can change; it is drawn by a
+// Puts a button below charts. What opens is a chart that a reader can change; it is drawn by a
 // library that is loaded when the button is pressed for the first time.
 (() => {
   const base = new URL("../../explore/", document.currentScript.src);
-  const LIBRARIES = ["vega.min.js", "vega-lite.min.js", "vega-interpreter.js", "explore_charts.js"];
+  const LIBRARIES = ["vega.min.js", "vega-lite.min.js", "vega-interpreter.js", "explore_runs.js", "explore_charts.js"];
   const loads = new Map();
 
   // Scripts that are asked for together run in this order.
@@ -23,6 +23,11 @@
     }
     return loads.get(name);
   };
+  // A chart has a script of its own; learning curves have one for each folder and for each optimizer.
+  const data = ({ chart, folders, lines }) =>
+    chart
+      ? [`${chart}.js`]
+      : [...folders.map((name) => `${name}/index.js`), ...lines.flatMap(([, names]) => names.map((name) => `${name}.js`))];
   const loadAll = (names) => Promise.all(names.map(load));
 
   for (const place of document.querySelectorAll("[data-explore]")) {
@@ -41,10 +46,8 @@
       button.setAttribute("aria-expanded", String(!panel.hidden));
       if (opened) return;
       panel.textContent = "Loading …";
-      const shelves = figure.lines.flatMap(([, names]) => names.map((name) => `${name}.js`));
-      const indices = figure.folders.map((name) => `${name}/index.js`);
       try {
-        opened = loadAll([...LIBRARIES, ...indices, ...shelves]);
+        opened = loadAll([...LIBRARIES, ...data(figure)]);
         await opened;
         panel.textContent = "";
         globalThis.litExplore(panel, figure, loadAll, base);

@@ -1,4 +1,4 @@
-"""What the browser gets for learning curves that a reader can change."""
+"""What the browser gets for charts that a reader can change."""
 
 import copy
 import hashlib
@@ -10,14 +10,16 @@ import pytest
 from experiments import explore
 from experiments.curves import (
     INK,
-    READINGS,
+    PALETTE,
     curve_rows,
     curves_form,
     filled,
     group_by_seed,
     learning_curves,
 )
-from experiments.explore import browser_form, classic_script, explore_files, explore_place
+from experiments.explore import browser_form, chart_place, classic_script, page_colour
+from experiments.explore_runs import explore_files, explore_place
+from experiments.line_charts import Line, Panel, line_chart
 from experiments.records import load_all, save
 from tests.experiments.examples import make_record
 from tests.site_gen.modules import ROOT
@@ -44,11 +46,19 @@ def registered(file):
     return json.loads(name.partition("[")[2].removesuffix("]")), json.loads(data[:-2])
 
 
+def on_white(spec):
+    """A chart for the browser with the colours of a file of its own."""
+    text = json.dumps(spec)
+    for colour in (INK, *PALETTE):
+        text = text.replace(json.dumps(page_colour(colour)), json.dumps(colour))
+    return json.loads(text)
+
+
 def without_looks(spec):
     """A chart without what the browser has beside it or fills in."""
     spec = copy.deepcopy(spec)
     for layer in (layer for panel in spec["hconcat"] for layer in panel["layer"]):
-        if layer["data"]["name"].endswith(READINGS):
+        if layer["mark"]["type"] == "rule":
             layer["mark"] = {"type": layer["mark"]["type"], "color": layer["mark"]["color"]}
             layer["encoding"].pop("description", None)
         for name in {"color", "strokeDash"} & set(layer["encoding"]):
@@ -57,9 +67,8 @@ def without_looks(spec):
 
 
 def test_the_chart_of_the_browser_is_that_of_the_page_but_for_legend_crosshair_and_colour(runs):
-    data = runs[0].data
-    inked = json.loads(json.dumps(browser_form(data)).replace("currentColor", INK))
-    assert without_looks(inked) == without_looks(curves_form(data))
+    form = curves_form(runs[0].data)
+    assert without_looks(on_white(browser_form(form))) == without_looks(form)
 
 
 def test_the_chart_of_a_page_is_the_same_description_filled_with_runs(runs):
@@ -69,6 +78,56 @@ def test_the_chart_of_a_page_is_the_same_description_filled_with_runs(runs):
     names = {layer["data"]["name"] for panel in whole["hconcat"] for layer in panel["layer"]}
     assert names == set(whole["datasets"])
     assert all(whole["datasets"].values())
+
+
+@pytest.fixture
+def chart():
+    lines = [
+        Line("a", [(1, 1.0), (10, 2.0)], band=[(0.5, 1.5), (1.0, 3.0)]),
+        Line("b", [(1, 3.0), (10, 4.0)]),
+    ]
+    return line_chart([Panel("up", "", lines), Panel("down", "", lines[:1], log_x=False)])
+
+
+def of_place(place):
+    return json.loads(unescape(place.partition('data-explore="')[2].partition('"')[0]))
+
+
+def test_a_chart_comes_back_whole_from_its_description_and_its_rows(chart, results):
+    place, files = chart_place(chart)
+    name, data = registered(files[f"explore/{of_place(place)['chart']}.js"])
+    assert name == of_place(place)["chart"]
+    whole = on_white(data["form"])
+    for panel, original in zip(whole["hconcat"], chart["hconcat"], strict=True):
+        for layer, drawn in zip(panel["layer"], original["layer"], strict=True):
+            source = layer["data"]["name"]
+            layer["data"] = {"values": data["rows"].get(source, drawn["data"]["values"])}
+            assert (source in data["rows"]) == (layer["mark"]["type"] != "rule")
+    assert without_looks(whole) == without_looks(json.loads(json.dumps(chart)))
+
+
+def test_layers_that_draw_the_same_rows_share_them(chart, results):
+    place, files = chart_place(chart)
+    _, data = registered(files[f"explore/{of_place(place)['chart']}.js"])
+    assert len(data["rows"]) == 2
+
+
+def test_a_chart_brings_the_libraries_and_the_records_that_it_links_to(chart, runs):
+    records = {"a": {"seed 0": runs[0].path}}
+    place, files = chart_place(chart, records, ["a"])
+    _, data = registered(files[f"explore/{of_place(place)['chart']}.js"])
+    path = f"results/mnist/{runs[0].file_name}"
+    assert data["records"] == {"a": [["seed 0", path]]}
+    assert data["shown"] == ["a"]
+    assert files[path] == runs[0].path
+    assert {"explore/vega.min.js", "explore/explore_charts.js"} <= set(files)
+    assert all(file.is_file() for file in files.values())
+
+
+def test_another_chart_has_another_script(chart, results):
+    other = json.loads(json.dumps(chart).replace("up", "over"))
+    names = {of_place(chart_place(each)[0])["chart"] for each in (chart, other, chart)}
+    assert len(names) == 2
 
 
 def test_the_script_of_an_optimizer_holds_the_points_of_its_records(runs):
@@ -114,7 +173,7 @@ def test_runs_with_schedules_lie_by_their_schedules(results):
 
 def test_the_place_names_lines_scripts_and_records(runs):
     place = explore_place(group_by_seed(runs))
-    figure = json.loads(unescape(place.partition('data-explore="')[2].partition('"')[0]))
+    figure = of_place(place)
     assert figure["folders"] == ["mnist"]
     assert [(label, names) for label, names, _ in figure["lines"]] == [
         ("adam", ["mnist/adam"]),

@@ -162,7 +162,7 @@ def test_the_loss_axis_is_log_or_linear(show):
         assert "0" not in axis_labels(page)
         assert {"0.2", "0.5", "1", "2"} <= set(axis_labels(page))
         before = page.locator(".explore-chart").first.inner_html()
-        page.get_by_label("Loss axis").select_option("linear")
+        page.get_by_label("Vertical axis").select_option("linear")
         assert not {"0.2", "0.5"} <= set(axis_labels(page))
         assert page.locator(".explore-chart").first.inner_html() != before
 
@@ -182,6 +182,21 @@ def test_smoothing_is_an_exponential_average_of_the_training_loss_alone(show, re
         assert tested == losses(records, "adam")
 
 
+def test_smoothing_can_be_that_of_all_lines_but_not_of_the_ends_of_epochs(show, records):
+    with show() as page:
+        page.get_by_label("Smoothed lines").select_option("all")
+        smooth(page, 10)
+        for source, label in (("loss", "train"), ("loss", "test"), ("accuracy", "test")):
+            drawn = [row["median"] for row in rows(page, source, "adam", label)]
+            (run,) = (run for run in records if (run.optimizer, run.seed) == ("adam", 1))
+            table = run.curves["train" if label == "train" else "test_subset"]
+            factor = 100 if source == "accuracy" else 1
+            second = factor * (table[source][0] + 2 * table[source][1]) / 3
+            assert drawn[:2] == [pytest.approx(factor * table[source][0]), pytest.approx(second)]
+        whole = [row["median"] for row in rows(page, "whole accuracy", "adam", "whole test set")]
+        assert whole == [pytest.approx(100 * value) for value in run.curves["test"]["accuracy"]]
+
+
 def test_seeds_are_a_band_or_a_line_each(show, records):
     with show() as page:
         lines = page.locator(".explore-chart").nth(1).locator(".mark-line path")
@@ -196,7 +211,7 @@ def test_seeds_are_a_band_or_a_line_each(show, records):
 
 def test_seconds_are_those_of_the_run_spread_evenly_over_its_steps(show):
     with show() as page:
-        page.get_by_label("Horizontal axis").select_option("second")
+        page.get_by_label("Time in").select_option("second")
         seconds = [row["step"] for row in rows(page, "loss", "adam", "test")]
         assert seconds == [pytest.approx(step / 2) for step in range(1, POINTS + 1)]
         expect(page.locator(".explore-chart").first).to_contain_text("seconds")
@@ -231,17 +246,19 @@ def test_lines_differ_in_dash_as_well_as_in_colour(show):
 def test_the_arrow_keys_move_the_crosshair_and_its_values_are_those_of_the_records(show, records):
     with show() as page:
         smooth(page, 0)
-        crosshair = page.get_by_role("slider", name="Crosshair")
+        crosshair = page.get_by_role("slider", name="Crosshair of loss")
         crosshair.focus()
         for key in ("Home", "ArrowRight", "ArrowRight", "ArrowLeft"):
             page.keyboard.press(key)
         expect(crosshair).to_have_attribute("aria-valuetext", "step 2")
         (run,) = (run for run in records if (run.optimizer, run.seed) == ("adam", 1))
         loss, accuracy = run.curves["train"]["loss"][1], run.curves["test"]["accuracy"][1]
-        readout = page.locator(".explore-readout").first
-        expect(readout).to_have_attribute("aria-live", "polite")
-        expect(readout).to_contain_text(f"adam: train loss {loss:.4g}, test loss {loss:.4g}")
-        expect(readout).to_contain_text(f"whole test set accuracy {100 * accuracy:.2f} %")
+        near, other = page.locator(".explore-readout").all()
+        expect(near).to_have_attribute("aria-live", "polite")
+        expect(other).to_have_attribute("aria-live", "off")
+        expect(near).to_contain_text(f"loss at step 2adam, train: {loss:.4g}")
+        expect(near).to_contain_text(f"adam, test: {loss:.4g}")
+        expect(other).to_contain_text(f"adam, whole test set: {100 * accuracy:.4g}")
         for panel in page.locator(".explore-chart").all():
             assert panel.locator(".mark-rule.role-mark line").count() == 1
 
@@ -253,9 +270,9 @@ def test_the_pointer_moves_one_crosshair_over_all_charts_of_the_page(show):
         chart = page.locator(".explore-chart").nth(1)
         chart.scroll_into_view_if_needed()
         chart.hover()
-        place = explorer(page, "place")
+        place = explorer(page, "panels[1].place")
         assert 1 < place < POINTS
-        assert explorer(page, "place", 1) == place
+        assert [explorer(page, f"panels[{panel}].place", 1) for panel in (0, 1)] == [place] * 2
         assert page.locator(".explore-chart .mark-rule.role-mark line").count() == 4
 
 
@@ -281,8 +298,9 @@ def test_the_records_and_the_numbers_are_one_click_away(show, site, records):
         assert targets == [(site / "results/mnist" / run.file_name).as_uri() for run in shown]
         smooth(page, 0)
         page.get_by_text("Table", exact=True).first.click()
-        cells = page.locator(".explore-table tbody tr").first.locator("td").all_text_contents()
-        assert cells[:4] == ["adam", "train loss", "1", "2.25"]
+        loss = page.get_by_role("table", name="loss")
+        cells = loss.locator("tbody tr").first.locator("td").all_text_contents()
+        assert cells == ["adam, train", "1", "2.25", "2", "2.5"]
         assert page.locator(".explore-table tbody tr").count() == 2 * POINTS * 4
 
 

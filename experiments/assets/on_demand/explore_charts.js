@@ -1,9 +1,17 @@
-// Learning curves that a reader can change. The description of the chart is the one that the picture on the
-// page was drawn from (experiments/curves.py); what is done here is to fill it with the runs that are chosen,
-// and to let Vega draw it. It never makes code of text, so that the policy of the site can forbid that.
+// Charts that a reader can change. The description of a chart is the one that the picture on the page was drawn
+// from; what is done here is to fill it with the rows of the lines that are chosen, and to let Vega draw it. It
+// never makes code of text, so that the policy of the site can forbid that.
+//
+// Where the rows come from is the matter of a source, which has
+// * form: the description without rows
+// * lines(colour): the lines of a panel, {label, on}; look(colour, label): colour and dash of one
+// * records(line): the files that a line comes from, {name, address}
+// * rows(): the rows of each data source, for the lines that are on
+// and, where they differ from what the description says,
+// * axis: what the horizontal axis shows; holds: whether a value holds until the next one of its line
+// * controls(helpers, explorer): more controls; notes(): sentences on them; coloured(spec): sets the lines' colours
 (() => {
   const explorers = new Set();
-  const READINGS = " readings";
   let count = 0;
 
   const element = (tag, attributes = {}, ...children) => {
@@ -12,330 +20,367 @@
     made.append(...children);
     return made;
   };
-  const field = (text, control) => element("label", { class: "explore-field" }, element("span", {}, text), control);
+  const field = (text, ...controls) => element("label", { class: "explore-field" }, element("span", {}, text), ...controls);
   const menu = (text, options, changed) => {
     const select = element("select", {}, ...options.map(([value, name]) => new Option(name, value)));
     select.addEventListener("change", () => changed(select.value));
     return [field(text, select), select];
   };
+  const short = (value, digits = 6) => String(Number(value.toPrecision(digits)));
 
-  // ## Numbers
-  const median = (values) => {
-    const sorted = [...values].sort((a, b) => a - b);
-    const middle = sorted.length >> 1;
-    return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const stroke = (colour, dash) => {
+    const make = (tag, attributes) => {
+      const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+      for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+      return made;
+    };
+    const sample = make("svg", { viewBox: "0 0 36 12", "aria-hidden": "true" });
+    sample.append(make("path", { d: "M0 6H36", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash.join(" ") }));
+    return sample;
   };
 
-  // The exponential average of the values so far, of which the first is not pulled to zero.
-  const smoothed = (values, weight) => {
-    let [sum, total] = [0, 0];
-    return values.map((value) => {
-      if (value === null) return null;
-      sum = weight * sum + (1 - weight) * value;
-      total = weight * total + (1 - weight);
-      return sum / total;
-    });
-  };
-
-  const ticks = (values) => {
-    const [low, high] = [Math.min(...values), Math.max(...values)];
+  // 1, 2 and 5 times the powers of ten between two numbers, or the powers alone if they are many.
+  const ticks = (low, high) => {
+    const digits = high / low < 1e4 ? [1, 2, 5] : [1];
     const found = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-      for (const digit of [1, 2, 5]) found.push(Number(`${digit}e${power}`));
+      for (const digit of digits) found.push(Number(`${digit}e${power}`));
     return found.filter((tick) => low <= tick && tick <= high);
   };
 
-  const short = (value) => String(Number(value.toPrecision(6)));
-  const shown = (row, name) => (name === "loss" ? short(Number(row.median.toPrecision(4))) : `${row.median.toFixed(2)} %`);
-
-  // ## One chart
-  class Explorer {
-    constructor(host, figure, load, base) {
-      this.figure = figure;
-      this.load = load;
-      this.base = base;
-      this.index = globalThis.litCharts[figure.folders[0]];
-      this.lines = figure.lines.map(([label, shelves, files]) => {
-        const runs = shelves.flatMap((shelf) => globalThis.litRuns[shelf]);
-        return { label, on: true, runs: runs.filter((run) => files.includes(run.record)) };
+  // ## One panel of a chart, with its crosshair
+  class Panel {
+    constructor(explorer, form, number) {
+      const crosshair = form.layer.find((layer) => layer.mark.type === "rule");
+      const drawn = form.layer.filter((layer) => ["line", "point"].includes(layer.mark.type));
+      Object.assign(this, { explorer, form, place: null, places: [] });
+      this.crosshair = crosshair.data.name;
+      this.title = form.title.text;
+      this.x = crosshair.encoding.x.field;
+      this.xTitle = crosshair.encoding.x.title;
+      this.y = drawn[0].encoding.y.field;
+      this.colour = drawn[0].encoding.color;
+      this.sources = [...new Set(form.layer.map((layer) => layer.data.name))];
+      this.read = [...new Set(drawn.map((layer) => layer.data.name))];
+      const id = `explore-${explorer.id}-${number}`;
+      this.holder = element("div", {
+        class: "explore-chart", tabindex: 0, role: "slider", "aria-describedby": explorer.note.id,
+        "aria-label": `Crosshair of ${this.title}: move it with the arrow keys`, "aria-details": id,
       });
-      this.options = { scale: "log", unit: "step", smoothing: 0.8, seeds: "band" };
-      this.views = [];
-      this.place = null;
+      this.readout = element("p", { class: "explore-readout", id, "aria-live": "off" });
+      this.holder.addEventListener("focus", () => this.readout.setAttribute("aria-live", "polite"));
+      this.holder.addEventListener("blur", () => this.readout.setAttribute("aria-live", "off"));
+      this.holder.addEventListener("keydown", (event) => this.key(event));
+      this.holder.addEventListener("pointerdown", (event) => this.point(event));
+      this.holder.addEventListener("pointermove", (event) => this.point(event));
+    }
+
+    get axis() {
+      return this.explorer.source.axis ?? this.xTitle;
+    }
+
+    // Whether there is something to see on a log axis.
+    canBeLog(rows, name) {
+      return this.read.some((source) => rows[source].some((row) => row[name] > 0));
+    }
+
+    // The description with the axes of the moment.
+    scaled(rows) {
+      const spec = structuredClone(this.form);
+      this.log = {};
+      for (const [channel, name] of [["x", this.x], ["y", this.y]]) {
+        const choice = this.explorer.options[channel];
+        const channels = spec.layer.map((layer) => layer.encoding[channel]).filter(Boolean);
+        const drawn = channels.some((each) => each.scale?.type === "log") ? "log" : "linear";
+        const type = choice === "log" && !this.canBeLog(rows, name) ? drawn : choice || drawn;
+        this.log[channel] = type === "log";
+        for (const each of channels) {
+          if (type !== drawn) {
+            const { domain, ...scale } = each.scale ?? {};
+            each.scale = { ...scale, type, nice: false };
+            if (domain && (type === "linear" || domain[0] > 0)) each.scale.domain = domain;
+            if (type === "linear" && !domain) each.scale.zero = false;
+            if (each.axis !== null) {
+              const { values, ...axis } = each.axis ?? {};
+              each.axis = { format: "~g", ...axis, tickCount: 6 };
+            }
+          }
+          if (type === "log" && each.scale?.type === "log" && !each.axis?.values)
+            each.axis = { ...each.axis, values: { expr: `${channel}Ticks` } };
+          if (channel === "x" && each.title) each.title = this.axis;
+        }
+      }
+      return this.explorer.source.coloured?.(spec) ?? spec;
+    }
+
+    draw(shared, rows) {
+      this.view?.finalize();
+      const datasets = Object.fromEntries(this.sources.map((name) => [name, []]));
+      const params = ["xTicks", "yTicks"].map((name) => ({ name, value: [] }));
+      const spec = { ...shared, ...this.scaled(rows), datasets, params, background: null };
+      const runtime = vega.parse(vegaLite.compile(spec).spec, null, { ast: true });
+      const picture = element("div", { "aria-hidden": "true" });
+      this.holder.replaceChildren(picture);
+      this.view = new vega.View(runtime, { expr: vegaInterpreter, renderer: "svg", container: picture, hover: false });
+    }
+
+    // Gives the panel the rows of the moment. A log axis has no place for zero.
+    update(rows) {
+      const { x, y } = this.log;
+      const has = (row) => (!x || row[this.x] > 0) && (!y || [row[this.y], row.low ?? 1].every((value) => value > 0));
+      const all = this.read.flatMap((name) => rows[name]);
+      this.rows = all.filter(has);
+      this.isCut = this.rows.length < all.length;
+      for (const name of this.sources) if (rows[name]) this.view.data(name, rows[name].filter(has));
+      this.places = [...new Set(this.rows.map((row) => row[this.x]))].sort((a, b) => a - b);
+      const across = this.rows.flatMap((row) => [row[this.y], row.low ?? row[this.y], row.high ?? row[this.y]]);
+      const ends = (values) => (values.length && Math.min(...values) > 0 ? ticks(Math.min(...values), Math.max(...values)) : []);
+      this.view.signal("xTicks", ends(this.places)).signal("yTicks", ends(across)).run();
+      // The picture is as wide as its place.
+      for (const name of ["width", "height"]) this.holder.querySelector("svg").removeAttribute(name);
+      this.holder.setAttribute("aria-valuemin", this.places[0] ?? 0);
+      this.holder.setAttribute("aria-valuemax", this.places.at(-1) ?? 0);
+      this.show(this.place);
+    }
+
+    // ## The crosshair
+    key(event) {
+      const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
+      const move = event.key === "Escape" ? 0 : moves[event.key];
+      if (move === undefined || event.ctrlKey || event.metaKey || event.altKey || !this.places.length) return;
+      event.preventDefault();
+      const now = this.place === null ? (move < 0 ? this.places.length : -1) : this.places.indexOf(this.place);
+      this.moveAll(move ? this.places[Math.max(0, Math.min(this.places.length - 1, now + move))] : null);
+    }
+
+    point(event) {
+      if (!this.places.length) return;
+      const picture = this.holder.querySelector("svg");
+      const box = picture.getBoundingClientRect();
+      const unit = picture.viewBox.baseVal.width / box.width;
+      const scale = this.view.scale("x");
+      const at = (event.clientX - box.left) * unit - this.view.origin()[0];
+      // What is nearest to the eye, on a log axis too.
+      const nearest = (best, place) => (Math.abs(scale(place) - at) < Math.abs(scale(best) - at) ? place : best);
+      const place = this.places.reduce(nearest);
+      if (place !== this.place) this.moveAll(place);
+    }
+
+    // Moves the crosshairs of all panels of the page that have the same horizontal axis.
+    moveAll(place) {
+      for (const { panels } of explorers) for (const panel of panels) if (panel.axis === this.axis) panel.show(place);
+    }
+
+    // Shows the crosshair at the last place that is not after the wanted one.
+    show(wanted) {
+      const isWithin = wanted !== null && wanted <= this.places.at(-1);
+      this.place = isWithin ? (this.places.findLast((place) => place <= wanted) ?? null) : null;
+      this.view.data(this.crosshair, this.place === null ? [] : [{ [this.x]: this.place }]).run();
+      const where = this.place === null ? "not set" : `${this.axis} ${short(this.place)}`;
+      this.holder.setAttribute("aria-valuenow", this.place ?? this.places[0] ?? 0);
+      this.holder.setAttribute("aria-valuetext", where);
+      if (this.place === null) this.readout.replaceChildren();
+      else this.readout.replaceChildren(element("b", {}, `${this.title} at ${where}`), ...this.values());
+    }
+
+    values() {
+      const { holds } = this.explorer.source;
+      const newest = new Map();
+      for (const row of this.rows)
+        if (row[this.x] === this.place || (holds && row[this.x] < this.place)) newest.set(this.name(row), row);
+      return [...newest].map(([name, row]) => element("span", {}, this.explorer.sample(this, row), `${name}: ${this.value(row)}`));
+    }
+
+    name(row) {
+      const seed = row.run === undefined ? "" : `seed ${row.run}`;
+      return [row[this.colour.field], row.kind, seed].filter(Boolean).join(", ");
+    }
+
+    value(row) {
+      return row.reading ?? short(row[this.y], 4);
+    }
+
+    // ## The numbers
+    table() {
+      const ranges = this.rows.some((row) => row.low !== undefined);
+      const head = ["Line", this.axis, this.title, ...(ranges ? ["least", "greatest"] : [])];
+      const cells = (row) => [
+        this.name(row), short(row[this.x]), row.reading ?? short(row[this.y]),
+        ...(ranges ? [row.low, row.high].map((value) => (value === undefined ? "" : short(value))) : []),
+      ];
+      // A row that is drawn as a line and as a point is one row here.
+      const body = new Map(this.rows.map((row) => [JSON.stringify([this.name(row), row[this.x]]), row]));
+      const line = (tag, texts) => element("tr", {}, ...texts.map((text) => element(tag, {}, text)));
+      return element("table", {},
+        element("caption", {}, this.title),
+        element("thead", {}, line("th", head)),
+        element("tbody", {}, ...[...body.values()].map((row) => line("td", cells(row)))),
+      );
+    }
+  }
+
+  // ## One chart, with its legend and its table
+  class Explorer {
+    constructor(host, source) {
+      this.source = source;
+      this.id = ++count;
+      this.options = { x: "", y: "" };
+      this.note = element("p", { class: "curve-conditions", id: `explore-note-${this.id}` });
       this.build(host);
       explorers.add(this);
       this.draw();
     }
 
     build(host) {
-      const id = `explore-${++count}`;
-      const change = (name) => (value) => {
-        this.options[name] = value;
-        if (name === "scale" || name === "unit") this.draw();
-        else this.update();
-      };
-      const [scale] = menu("Loss axis", [["log", "log"], ["linear", "linear"]], change("scale"));
-      const [unit] = menu("Horizontal axis", [["step", "steps"], ["second", "seconds"]], (value) => {
-        this.place = null;
-        change("unit")(value);
-      });
-      const [seeds] = menu("Seeds", [["band", "median and band"], ["lines", "a line each"]], change("seeds"));
-      const range = element("input", { type: "range", min: 0, max: 0.95, step: 0.05, value: this.options.smoothing });
-      const amount = element("output", {}, String(this.options.smoothing));
-      range.addEventListener("input", () => {
-        amount.textContent = range.value;
-        change("smoothing")(Number(range.value));
-      });
-      const smoothing = field("Smoothing of the training loss", range);
-      smoothing.append(amount);
-      const present = new Set(this.figure.lines.flatMap(([, shelves]) => shelves));
-      const [own] = this.figure.folders;
-      const shelves = this.figure.folders.flatMap((folder) => globalThis.litCharts[folder].shelves);
-      const others = shelves.filter((shelf) => !present.has(shelf));
-      const name = (shelf) => (shelf.startsWith(`${own}/`) ? shelf.slice(own.length + 1) : shelf.split("/").slice(1).join("/"));
-      const names = others.map((shelf) => [shelf, name(shelf)]);
-      const [compare, select] = menu("Compare with", [["", "choose"], ...names], (shelf) => shelf && this.compare(shelf));
-      this.select = select;
-      this.legend = element("fieldset", { class: "explore-legend" });
-      this.charts = element("div", {
-        class: "curves explore-charts", tabindex: 0, role: "slider", "aria-describedby": id,
-        "aria-label": "Crosshair: move it with the arrow keys",
-      });
-      this.readout = element("p", { class: "explore-readout", "aria-live": "polite" });
-      this.note = element("p", { class: "curve-conditions", id });
+      const { form } = this.source;
+      this.panels = form.hconcat.map((panel, number) => new Panel(this, panel, number));
+      const scale = (text, channel) =>
+        menu(text, [["", "as in the picture"], ["log", "log"], ["linear", "linear"]], (value) => {
+          this.options[channel] = value;
+          this.draw();
+        })[0];
+      const more = this.source.controls?.({ menu, field, element }, this) ?? [];
+      this.legends = this.groups().map((group) => ({ ...group, place: element("fieldset", { class: "explore-legend" }) }));
+      const cells = this.panels.map(({ holder, readout }) => element("div", { class: "explore-panel" }, holder, readout));
       this.table = element("div", { class: "lit-table explore-table" });
       this.details = element("details", {}, element("summary", {}, "Table"), this.table);
       this.details.addEventListener("toggle", () => this.tabulate());
       host.append(
-        element("div", { class: "explore-controls" }, scale, unit, smoothing, seeds, compare),
-        this.legend, this.charts, this.readout, this.note, this.details,
+        element("div", { class: "explore-controls" }, scale("Vertical axis", "y"), scale("Horizontal axis", "x"), ...more),
+        ...this.legends.map(({ place }) => place), element("div", { class: "curves explore-charts" }, ...cells), this.note, this.details,
       );
-      this.charts.addEventListener("keydown", (event) => this.key(event));
-      this.charts.addEventListener("pointerdown", (event) => this.point(event));
-      this.charts.addEventListener("pointermove", (event) => this.point(event));
-      this.fillLegend();
+      this.fillLegends();
     }
 
-    fillLegend() {
-      const entries = this.lines.map((line, place) => {
+    // The panels that have the same lines, and these lines.
+    groups() {
+      const groups = new Map();
+      for (const panel of this.panels) {
+        const lines = this.source.lines(panel.colour);
+        const key = JSON.stringify(lines.map((line) => line.label));
+        if (!groups.has(key)) groups.set(key, { lines, panels: [] });
+        groups.get(key).panels.push(panel);
+      }
+      return [...groups.values()];
+    }
+
+    sample(panel, row) {
+      return stroke(...this.source.look(panel.colour, row[panel.colour.field]));
+    }
+
+    fillLegends() {
+      for (const { place, lines, panels } of this.legends) this.fillLegend(place, lines, panels);
+    }
+
+    fillLegend(place, lines, panels) {
+      const boxes = [];
+      const entries = lines.map((line) => {
         const box = element("input", { type: "checkbox" });
-        box.checked = line.on;
+        const records = this.records(line);
+        const show = () => {
+          box.checked = line.on;
+          records.hidden = !line.on;
+        };
         box.addEventListener("change", () => {
           line.on = box.checked;
+          show();
           this.update();
         });
-        const sample = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-        const stroke = document.createElementNS("http://www.w3.org/2000/svg", "path");
-        const { palette, dashes } = this.index;
-        const drawn = { d: "M0 6H36", stroke: palette[place % palette.length], "stroke-width": 2 };
-        drawn["stroke-dasharray"] = dashes[place % dashes.length].join(" ");
-        for (const [name, value] of Object.entries(drawn)) stroke.setAttribute(name, value);
-        sample.setAttribute("viewBox", "0 0 36 12");
-        sample.setAttribute("aria-hidden", "true");
-        sample.append(stroke);
-        const links = line.runs.flatMap((run) => [
-          " ", element("a", { href: new URL(`../${run.record}`, this.base), "aria-label": `record of ${line.label}, seed ${run.seed}` }, String(run.seed)),
-        ]);
-        return element("div", {}, element("label", {}, box, sample, line.label), element("small", {}, " records of seeds", ...links));
+        show();
+        boxes.push(show);
+        const look = stroke(...this.source.look(panels[0].colour, line.label));
+        return element("div", {}, element("label", {}, box, look, line.label), records);
       });
-      this.legend.replaceChildren(element("legend", {}, "Lines"), ...entries);
+      const name = this.legends.length > 1 ? `Lines of ${panels.map(({ title }) => title).join(", ")}` : "Lines";
+      place.replaceChildren(element("legend", {}, name), ...entries);
+      if (lines.length < 4) return;
+      const all = ["all", "none"].map((name) => {
+        const button = element("button", { type: "button", class: "explore-open" }, `Show ${name}`);
+        button.addEventListener("click", () => {
+          for (const line of lines) line.on = name === "all";
+          for (const show of boxes) show();
+          this.update();
+        });
+        return button;
+      });
+      place.append(element("div", { class: "explore-all" }, ...all));
     }
 
-    async compare(shelf) {
-      this.select.disabled = true;
-      try {
-        await this.load([`${shelf}.js`]);
-      } catch (error) {
-        this.readout.textContent = error.message;
-        return;
-      } finally {
-        this.select.disabled = false;
-      }
-      for (const option of [...this.select.options]) if (option.value === shelf) option.remove();
-      this.select.value = "";
-      const runs = globalThis.litRuns[shelf].filter((run) => run.alike === this.figure.alike);
-      for (const name of new Set(runs.map((run) => run.label))) {
-        const label = this.lines.some((line) => line.label === name) ? shelf : name;
-        this.lines.push({ label, on: true, runs: runs.filter((run) => run.label === name) });
-      }
-      this.fillLegend();
-      this.draw();
-    }
-
-    // Returns the rows of the data sources, and all that the lines show with nothing left out.
-    rows() {
-      const { scale, unit, smoothing, seeds } = this.options;
-      const rows = {};
-      for (const [name, sources] of Object.entries(this.index.sources)) {
-        rows[name] = [];
-        for (const [table, column, kind] of sources)
-          for (const line of this.lines.filter((each) => each.on)) {
-            const factor = column === "accuracy" ? 100 : 1;
-            const weight = table === "train" ? smoothing : 0;
-            const groups = seeds === "band" ? [line.runs] : line.runs.map((run) => [run]);
-            for (const group of groups) {
-              const values = new Map();
-              for (const run of group) {
-                const found = run.curves[table];
-                smoothed(found[column], weight).forEach((value, i) => {
-                  if (value === null) return;
-                  if (!values.has(found.step[i])) values.set(found.step[i], []);
-                  values.get(found.step[i]).push(factor * value);
-                });
-              }
-              const pace = unit === "second" ? median(group.map((run) => run.seconds / run.steps)) : 1;
-              const run = group.length > 1 ? undefined : group[0].seed;
-              for (const [step, all] of [...values].sort(([a], [b]) => a - b))
-                rows[name].push({
-                  step: pace * step, median: median(all), low: Math.min(...all), high: Math.max(...all),
-                  optimizer: line.label, kind, run,
-                });
-            }
-          }
-      }
-      // A log axis has no place for zero.
-      if (scale === "log") rows.loss = rows.loss.filter((row) => row.low > 0);
-      return rows;
-    }
-
-    // The description with the lines of the moment.
-    filled(panel) {
-      const spec = structuredClone(panel);
-      const { palette, dashes } = this.index;
-      const domain = this.lines.map((line) => line.label);
-      const ranges = { color: palette, strokeDash: dashes };
-      for (const { encoding } of spec.layer) {
-        for (const [channel, range] of Object.entries(ranges))
-          if (encoding[channel]) encoding[channel].scale = { domain, range: domain.map((_, i) => range[i % range.length]) };
-        if (this.options.unit === "second") encoding.x.title = "seconds";
-        if (encoding.y?.scale?.type === "log") {
-          if (this.options.scale === "linear") encoding.y.scale = { zero: false };
-          else encoding.y.axis = { values: { expr: "ticks" } };
-        }
-      }
-      return spec;
+    records(line) {
+      const found = this.source.records(line);
+      const links = found.flatMap(({ name, address }) => [
+        " ", element("a", { href: address, "aria-label": `record of ${line.label}, ${name}` }, name),
+      ]);
+      return element("small", {}, ...(links.length ? [" records:", ...links] : []));
     }
 
     draw() {
-      const { hconcat, resolve, spacing, ...shared } = this.index.form;
-      for (const { view } of this.views) view.finalize();
-      const holders = hconcat.map(() => element("div", { class: "explore-chart", "aria-hidden": "true" }));
-      this.charts.replaceChildren(...holders);
-      this.views = hconcat.map((panel, i) => {
-        const sources = [...new Set(panel.layer.map((layer) => layer.data.name))];
-        const datasets = Object.fromEntries(sources.map((name) => [name, []]));
-        const spec = { ...shared, ...this.filled(panel), datasets, params: [{ name: "ticks", value: [] }], background: null };
-        const runtime = vega.parse(vegaLite.compile(spec).spec, null, { ast: true });
-        const view = new vega.View(runtime, { expr: vegaInterpreter, renderer: "svg", container: holders[i], hover: false });
-        return { view, holder: holders[i], sources };
-      });
+      const { hconcat, resolve, spacing, ...shared } = this.source.form;
+      const rows = this.source.rows();
+      for (const panel of this.panels) panel.draw(shared, rows);
       this.update();
     }
 
-    // Gives the charts the rows of the moment.
+    // Gives the panels the rows of the moment.
     update() {
-      const rows = (this.data = this.rows());
-      const values = ticks(rows.loss.flatMap((row) => [row.low, row.high]).filter((value) => value > 0));
-      for (const { view, holder, sources } of this.views) {
-        for (const name of sources) if (rows[name]) view.data(name, rows[name]);
-        view.signal("ticks", values).run();
-        // The picture is as wide as its place.
-        for (const name of ["width", "height"]) holder.querySelector("svg").removeAttribute(name);
-      }
-      this.places = [...new Set(Object.values(rows).flat().map((row) => row.step))].sort((a, b) => a - b);
-      const last = this.places.at(-1) ?? 0;
-      this.charts.setAttribute("aria-valuemin", 0);
-      this.charts.setAttribute("aria-valuemax", last);
+      this.data = this.source.rows();
+      for (const panel of this.panels) panel.update(this.data);
       this.say();
       this.tabulate();
-      this.show(this.place);
     }
 
     say() {
-      const { unit, seeds, smoothing } = this.options;
-      const texts = ["Move the pointer over a chart, or use the arrow keys: the crosshair is that of all charts of this page."];
-      if (seeds === "band") texts.push("Lines are medians over the seeds, bands reach from the least to the greatest value.");
-      if (smoothing) texts.push(`The training loss is an exponential average, to which the newest value adds ${short(1 - smoothing)} of itself.`);
-      if (unit === "second")
-        texts.push("Seconds are those of the whole run, checks included, spread evenly over its steps. The runs did not have the machine to themselves.");
+      const texts = ["Move the pointer or a finger over a chart, or use the arrow keys: charts of this page with the same horizontal axis share the crosshair."];
+      texts.push(...(this.source.notes?.() ?? []));
+      if (this.panels.some(({ isCut }) => isCut)) texts.push("A log axis has no place for zero and what is below it.");
       this.note.textContent = texts.join(" ");
     }
 
-    // ## The crosshair
-    key(event) {
-      const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
-      const move = moves[event.key];
-      if (!move || event.ctrlKey || event.metaKey || event.altKey || !this.places.length) return;
-      event.preventDefault();
-      const now = this.place === null ? (move < 0 ? this.places.length : -1) : this.places.findLastIndex((place) => place <= this.place);
-      this.moveAll(this.places[Math.max(0, Math.min(this.places.length - 1, now + move))]);
-    }
-
-    point(event) {
-      const hit = this.views.find(({ holder }) => holder.contains(event.target));
-      if (!hit || !this.places.length) return;
-      const picture = hit.holder.querySelector("svg");
-      const box = picture.getBoundingClientRect();
-      const unit = picture.viewBox.baseVal.width / box.width;
-      const wanted = hit.view.scale("x").invert((event.clientX - box.left) * unit - hit.view.origin()[0]);
-      const nearest = (best, place) => (Math.abs(place - wanted) < Math.abs(best - wanted) ? place : best);
-      const place = this.places.reduce(nearest);
-      if (place !== this.place) this.moveAll(place);
-    }
-
-    // Moves the crosshairs of all charts of the page that have the same horizontal axis.
-    moveAll(place) {
-      for (const each of explorers) if (each.options.unit === this.options.unit) each.show(place);
-    }
-
-    show(place) {
-      this.place = place !== null && place <= this.places.at(-1) ? place : null;
-      const rows = this.place === null ? [] : [{ step: this.place }];
-      for (const { view, sources } of this.views) view.data(sources.find((name) => name.endsWith(READINGS)), rows).run();
-      this.read();
-    }
-
-    read() {
-      if (this.place === null) {
-        this.charts.setAttribute("aria-valuenow", 0);
-        this.charts.setAttribute("aria-valuetext", "not set");
-        this.readout.replaceChildren();
-        return;
-      }
-      const { unit } = this.options;
-      const where = unit === "step" ? `step ${this.place}` : `${short(Number(this.place.toPrecision(4)))} seconds`;
-      this.charts.setAttribute("aria-valuenow", this.place);
-      this.charts.setAttribute("aria-valuetext", where);
-      const newest = new Map();
-      for (const [name, rows] of Object.entries(this.data))
-        for (const row of rows)
-          if (row.step <= this.place) {
-            const seed = this.options.seeds === "lines" ? `, seed ${row.run}` : "";
-            const text = `${row.kind} ${name === "loss" ? "loss" : "accuracy"} ${shown(row, name)}`;
-            const key = row.optimizer + seed;
-            if (!newest.has(key)) newest.set(key, new Map());
-            newest.get(key).set(name + row.kind, text);
-          }
-      const lines = [...newest].map(([label, texts]) => element("span", {}, `${label}: ${[...texts.values()].join(", ")}`));
-      this.readout.replaceChildren(element("b", {}, `At ${where}`), ...lines);
-    }
-
-    // ## The numbers
     tabulate() {
       if (!this.details.open) return;
-      const head = ["Line", "Quantity", this.options.unit === "step" ? "Step" : "Seconds", "Value", "Least", "Greatest"];
-      const body = Object.entries(this.data).flatMap(([name, rows]) => rows.map((row) => [
-        this.options.seeds === "lines" ? `${row.optimizer}, seed ${row.run}` : row.optimizer,
-        `${row.kind} ${name === "loss" ? "loss" : "accuracy in %"}`,
-        ...[row.step, row.median, row.low, row.high].map(short),
-      ]));
-      const line = (tag, cells) => element("tr", {}, ...cells.map((cell) => element(tag, {}, cell)));
       this.table.tabIndex = 0;
-      this.table.replaceChildren(element("table", {}, element("thead", {}, line("th", head)), element("tbody", {}, ...body.map((row) => line("td", row)))));
+      this.table.replaceChildren(...this.panels.map((panel) => panel.table()));
+    }
+  }
+
+  // ## Lines that come with their chart
+  class Fixed {
+    constructor({ form, rows, records, shown }, base) {
+      Object.assign(this, { form, all: rows, files: records, shown, base, known: new Map() });
+    }
+
+    lines({ scale }) {
+      const key = JSON.stringify(scale.domain);
+      if (!this.known.has(key))
+        this.known.set(key, scale.domain.map((label) => ({ label, on: !this.shown.length || this.shown.includes(label) })));
+      return this.known.get(key);
+    }
+
+    look({ scale }, label) {
+      const dashes = this.form.hconcat.flatMap((panel) => panel.layer).map((layer) => layer.encoding.strokeDash);
+      const own = dashes.find((dash) => dash?.scale.domain.includes(label));
+      return [scale.range[scale.domain.indexOf(label)], own?.scale.range[own.scale.domain.indexOf(label)] ?? [1, 0]];
+    }
+
+    records({ label }) {
+      const files = this.files[label] ?? [];
+      return files.map(([name, path]) => ({ name, address: new URL(`../${path}`, this.base) }));
+    }
+
+    rows() {
+      const found = {};
+      for (const { layer } of this.form.hconcat)
+        for (const { data, encoding } of layer) {
+          if (!this.all[data.name]) continue;
+          const on = encoding.color?.scale && new Set(this.lines(encoding.color).filter((line) => line.on).map((line) => line.label));
+          found[data.name] = on ? this.all[data.name].filter((row) => on.has(row[encoding.color.field])) : this.all[data.name];
+        }
+      return found;
     }
   }
 
   globalThis.litExplore = (host, figure, load, base) => {
-    host.explorer = new Explorer(host, figure, load, base);
+    const source = figure.chart ? new Fixed(globalThis.litCharts[figure.chart], base) : globalThis.litRunsSource(figure, load, base);
+    host.explorer = new Explorer(host, source);
   };
 })();
