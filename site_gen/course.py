@@ -211,7 +211,7 @@ class Course:
             if not chapter.front_matter.place and chapter.name != LANDING
         ]
         if rest:
-            yield Part(None, "More", tuple(rest))
+            yield Part(None, "More" if placed else "Pages", tuple(rest))
 
     def _put(self, chapter: Chapter, placed: dict[int, dict[int, Chapter]]) -> None:
         line = chapter.front_matter.line("chapter")

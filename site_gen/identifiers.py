@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+from site_gen.syntax import syntax_tree
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = Function | ast.ClassDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -92,7 +94,7 @@ class _Visitor:
     def run(self) -> None:
         """Read the module."""
         self.lines = self.text.split("\n")
-        tree = ast.parse(self.text)
+        tree = syntax_tree(self.text)
         names = self._bindings(tree.body, "", is_open=True)
         self.imports.update(
             {name: meaning.path for name, meaning in self._imported(tree.body) if meaning}

@@ -27,7 +27,7 @@ OTHER_CONVENTIONS = re.compile(
 )
 MARKDOWN = re.compile(
     r"^#{1,6} \S|^(?:```|~~~)|^\|.+\|\n\|[ :|-]+\|$|^\$\$|^\\begin\{\w+\*?\}"
-    r"|\[[^\]\n]+\]\([^)\s]+\)|\*\*\w[^*\n]*\w\*\*|\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$",
+    r"|\[[^\]\n]+\]\([^)\s]+\)|(?<!\w)\*\*\w(?:[^*\n]*\w)?\*\*(?!\w)|\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$",
     re.M,
 )
 # A line that starts like this, or holds that, says something by where it starts and ends.
@@ -67,7 +67,7 @@ def _flows(paragraph: list[Line]) -> bool:
         return False
     width = max(len(text) for text in texts)
     full = (
-        len(text) + len(after.split()[0]) + 1 >= 0.8 * width
+        len(text) + len(after.split()[0]) + 1 >= 0.9 * width
         for text, after in itertools.pairwise(texts)
     )
     return len(texts) == 1 or (width >= LEAST_WIDTH and all(full))

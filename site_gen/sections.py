@@ -20,13 +20,13 @@ import ast
 import io
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from site_gen.errors import SiteError
+from site_gen.syntax import syntax_tree
 
 Scope = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Kind = Literal["module", "definition", "comment", "continuation"]
@@ -132,10 +132,7 @@ def parse(text: str, path: Path) -> Source:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text, filename=str(path))
-        marks = _mark(text, tree)
+        marks = _mark(text, syntax_tree(text))
     except SyntaxError as error:
         raise SiteError(path, error.lineno or 1, f"no valid Python: {error.msg}") from None
     except (ValueError, tokenize.TokenError) as error:
