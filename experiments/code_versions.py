@@ -127,6 +127,17 @@ def code_versions(
     return {name: part.version(root) for name, part in found.items()}
 
 
+def same_code(one: str, other: str) -> bool:
+    """Return whether two texts of a module differ in nothing but docstrings, comments and layout.
+
+    Of what is no valid Python nothing is the same.
+    """
+    try:
+        return _text(ast.parse(one)) == _text(ast.parse(other))
+    except SyntaxError:
+        return False
+
+
 def _optimizer(configuration: Configuration) -> Part:
     start = _place_of(get_optimizer(configuration.optimizer))
     shared = {Path(LIBRARY) / f"{name}.py" for name in RUNNING.split()}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from experiments.code_versions import same_code
 from experiments.training import DTYPES
 
 LIBRARY = "labml_nn_optim"
@@ -28,9 +32,15 @@ def state_numbers(
     * `dtype`: the data type of the run, a key of `DTYPES`
     """
     forget_changes()
-    registry = importlib.import_module(f"{LIBRARY}.registry")
+    kind = importlib.import_module(f"{LIBRARY}.registry").get_optimizer(name)
+    return _count(kind, json.dumps(_plain(options or {}), sort_keys=True), dtype)
+
+
+# A class that was read anew is another class.
+@lru_cache(maxsize=256)
+def _count(kind: type[torch.optim.Optimizer], options: str, dtype: str) -> float:
     matrix = torch.nn.Parameter(torch.zeros(64, 64, dtype=DTYPES[dtype]))
-    optimizer = registry.get_optimizer(name)([matrix], **_plain(options or {}))
+    optimizer = kind([matrix], **json.loads(options))
     matrix.grad = torch.ones_like(matrix)
     optimizer.step()
     state = optimizer.state_dict()["state"].values()
@@ -51,15 +61,39 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name != "compile"}
 
 
-_seen = 0
+_seen: dict[str, tuple[int, str]] = {}
+"""The files of the library at the last look: when each was written, and what it says."""
 
 
 def forget_changes() -> None:
-    """Let the next import read the library anew where its files changed since the last call."""
+    """Let the next import read the library anew where its code changed since the last call.
+
+    A change of docstrings, comments or layout is none: it would cost seconds to read all anew.
+    """
     global _seen
     root = Path(importlib.import_module(LIBRARY).__file__ or "").parent
-    newest = max(path.stat().st_mtime_ns for path in root.rglob("*.py"))
-    if _seen and newest > _seen:
+    now = {}
+    for path, written in _files(str(root)):
+        known = _seen.get(path)
+        if known is None or known[0] != written:
+            known = (written, Path(path).read_text(encoding="utf-8"))
+        now[path] = known
+    if _seen and not _same(_seen, now):
         for name in [name for name in sys.modules if name.split(".")[0] == LIBRARY]:
             del sys.modules[name]
-    _seen = newest
+    _seen = now
+
+
+def _files(folder: str) -> Iterator[tuple[str, int]]:
+    """Yield the Python files below a folder, and when they were written."""
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            yield from _files(entry.path)
+        elif entry.name.endswith(".py"):
+            yield entry.path, entry.stat().st_mtime_ns
+
+
+def _same(before: dict[str, tuple[int, str]], now: dict[str, tuple[int, str]]) -> bool:
+    return before.keys() == now.keys() and all(
+        before[path] is now[path] or same_code(before[path][1], now[path][1]) for path in now
+    )

@@ -85,7 +85,12 @@ def _kept(name: str, version: str, make_data: Callable[[], Any]) -> Any:
 
 
 def _version(name: str) -> str:
-    kind = importlib.import_module(f"{LIBRARY}.registry").get_optimizer(name)
+    return _code_version(name, importlib.import_module(f"{LIBRARY}.registry").get_optimizer(name))
+
+
+# A class that was read anew is another class.
+@lru_cache(maxsize=256)
+def _code_version(name: str, kind: type[torch.optim.Optimizer]) -> str:
     start = Place(Path(*kind.__module__.split(".")).with_suffix(".py"), kind.__name__)
     return f"{Part(name, (start,), _library()).version()}-{_running()}"
 

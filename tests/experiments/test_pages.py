@@ -79,27 +79,41 @@ def test_a_chapter_of_a_schedule_shows_its_runs(results):
     assert len(figures("labml_nn_optim.schedules.cycles")) == 1
 
 
-def test_a_changed_library_is_read_anew(tmp_path, monkeypatch):
+@pytest.fixture
+def library_copy(tmp_path, monkeypatch):
+    """A copy of the library, which is imported in its place."""
     copy = tmp_path / "labml_nn_optim"
     shutil.copytree(labml_nn_optim.__path__[0], copy, ignore=shutil.ignore_patterns("__pycache__"))
     loaded = {name: sys.modules[name] for name in sys.modules if name.startswith("labml_nn_optim")}
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(library, "_seen", 0)
+    monkeypatch.setattr(library, "_seen", {})
     for name in loaded:
         monkeypatch.delitem(sys.modules, name)
-    try:
-        assert library.state_numbers("adam") == 2
-        path = copy / "optimizers/adam.py"
-        line = '        state["exp_avg"] = torch.zeros_like(param)\n'
-        extra = line.replace("exp_avg", "third")
-        text = path.read_text()
-        assert line in text
-        path.write_text(text.replace(line, line + extra))
-        assert library.state_numbers("adam") == 3
-    finally:
-        for name in [name for name in sys.modules if name.startswith("labml_nn_optim")]:
-            del sys.modules[name]
-        sys.modules.update(loaded)
+    yield copy
+    for name in [name for name in sys.modules if name.startswith("labml_nn_optim")]:
+        del sys.modules[name]
+    sys.modules.update(loaded)
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_changed_library_is_read_anew(library_copy):
+    assert library.state_numbers("adam") == 2
+    line = '        state["exp_avg"] = torch.zeros_like(param)\n'
+    change(library_copy / "optimizers/adam.py", line, line + line.replace("exp_avg", "third"))
+    assert library.state_numbers("adam") == 3
+
+
+def test_a_library_with_another_docstring_is_not_read_anew(library_copy):
+    assert library.state_numbers("adam") == 2
+    module = sys.modules["labml_nn_optim.optimizers.adam"]
+    change(library_copy / "optimizers/adam.py", "title: Adam\n", "title: Adam again\n")
+    library.forget_changes()
+    assert sys.modules["labml_nn_optim.optimizers.adam"] is module
 
 
 def test_the_assets_exist():
