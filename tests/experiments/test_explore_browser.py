@@ -1,33 +1,20 @@
 """Learning curves that a reader can change, in a real browser under the policy of the site."""
 
-import contextlib
-import json
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
-from shutil import copy
 from statistics import median
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from experiments import committed, explore
-from experiments.pages import ASSETS
 from experiments.records import Record, load_all, save
 from experiments.run_figures import optimizer_figures
-from site_gen.security import policy
 from tests.experiments.examples import make_record
+from tests.experiments.exploring import axis_labels, explorer, exploring, write_page
 from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
-from tests.site_gen.modules import ROOT
 
 pytestmark = NEEDS_BROWSER
-
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}"><title>adam</title>
-<link rel="icon" href="data:,"><link rel="stylesheet" href="../assets/site.css">
-<link rel="stylesheet" href="../assets/plugins/curves.css">
-<link rel="stylesheet" href="../assets/plugins/explore.css"></head>
-<body data-md-color-scheme="default">{html}<script src="../assets/plugins/explore.js"></script></body></html>"""
 
 POINTS = 12
 
@@ -52,25 +39,13 @@ def site(tmp_path_factory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(committed, "RESULTS", folder / "results")
         patch.setattr(explore, "MADE", folder / "made")
-        for place in ("assets/plugins", "optimizers", "results/mnist", "results/cifar"):
-            (folder / place).mkdir(parents=True)
         for number, name in enumerate(("adam", "adamw", "radam")):
             for seed in range(3):
                 run = falling(2 + number + seed / 4, optimizer=name, seed=seed)
                 save(run, folder / "results/mnist")
         save(falling(1.5, optimizer="adam", seed=0), folder / "results/cifar")
         figures = [f for f in optimizer_figures("adam") if f.anchor.startswith("curves")]
-        for figure in figures:
-            for path, source in figure.files.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                if source != folder / path:
-                    copy(source, folder / path)
-    copy(ROOT / "docs_src/assets/site.css", folder / "assets")
-    for name in ("curves.css", "explore.css", "explore.js"):
-        copy(ASSETS / name, folder / "assets/plugins")
-    html = "".join(figure.html for figure in figures)
-    page = PAGE.format(policy=escape(policy(())), html=html)
-    (folder / "optimizers/adam.html").write_text(page)
+        write_page(folder, "adam", figures)
     return folder
 
 
@@ -79,24 +54,10 @@ def records(site) -> list[Record]:
     return load_all(site / "results/mnist")
 
 
-@contextlib.contextmanager
-def exploring(browser: Browser, address: str, **options) -> Iterator[Page]:
-    with opened(browser, address, **options) as page:
-        page.get_by_role("button", name="Explore").first.click()
-        page.locator(".explore-chart svg").nth(1).wait_for()
-        yield page
-
-
 @pytest.fixture
 def show(browser, site):
     """Opens the page as a file, and the chart on it."""
-    return lambda **options: exploring(browser, (site / "optimizers/adam.html").as_uri(), **options)
-
-
-def explorer(page: Page, what: str, number=0):
-    """A value of the chart that a reader can change."""
-    found = "[...document.querySelectorAll('.explore > div')].map((each) => each.explorer)"
-    return json.loads(page.evaluate(f"JSON.stringify(({found})[{number}].{what})"))
+    return lambda **options: exploring(browser, (site / "pages/adam.html").as_uri(), **options)
 
 
 def rows(page: Page, source: str, label: str, kind: str):
@@ -117,17 +78,8 @@ def smooth(page: Page, presses: int):
         page.keyboard.press("ArrowRight")
 
 
-def axis_labels(page: Page, panel=0):
-    return (
-        page.locator(".explore-chart")
-        .nth(panel)
-        .locator(".role-axis-label text")
-        .all_text_contents()
-    )
-
-
 def test_the_picture_stays_and_nothing_is_loaded_before_a_reader_asks(browser, site):
-    with opened(browser, (site / "optimizers/adam.html").as_uri()) as page:
+    with opened(browser, (site / "pages/adam.html").as_uri()) as page:
         assert page.evaluate("typeof vega") == "undefined"
         assert page.locator("script").count() == 1
         above = page.locator(".curves").first.bounding_box()
@@ -143,7 +95,7 @@ def test_the_picture_stays_and_nothing_is_loaded_before_a_reader_asks(browser, s
 
 
 def test_without_scripts_there_is_the_picture_and_no_button(browser, site):
-    address = (site / "optimizers/adam.html").as_uri()
+    address = (site / "pages/adam.html").as_uri()
     with opened(browser, address, java_script_enabled=False) as page:
         assert page.locator(".curve").count() == 4
         assert page.get_by_role("button").count() == 0
@@ -307,7 +259,7 @@ def test_the_records_and_the_numbers_are_one_click_away(show, site, records):
 def test_it_works_from_a_server_and_on_a_phone(browser, site):
     with (
         serving(site) as address,
-        exploring(browser, f"{address}optimizers/adam.html", width=390) as page,
+        exploring(browser, f"{address}pages/adam.html", width=390) as page,
     ):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.locator(".explore-chart .mark-line path").count() > 0
