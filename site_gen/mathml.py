@@ -31,6 +31,8 @@ COVERED_STYLES = {"justify-items: end", "justify-items: start"}
 # MathML 3 lets few elements have this attribute, so validators complain; CSS says the same.
 DISPLAY_STYLE = re.compile(r'(<(?:mfrac|mrow)\b[^>]*?) displaystyle="(true|false)"')
 DISPLAY_CLASSES = {"true": "tex-display", "false": "tex-text"}
+# The converter would show what a line end may have behind it: a star, and a distance to the next line.
+LINE_END = re.compile(r"(?<=\\\\)\*?(?:\[-?[\d.]+ *(?:pt|em|ex|mu|mm|cm|in)\])?")
 VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 
 
@@ -48,8 +50,9 @@ def to_mathml(tex: str, *, display: bool) -> str:
 
     Raises MathError when the formula does not parse or asks for what MathML cannot give.
     """
+    plain = LINE_END.sub(lambda it: " " * len(it[0]), tex)
     try:
-        markup = CONVERTER.convert_with_local_state(tex, displaystyle=display)
+        markup = CONVERTER.convert_with_local_state(plain, displaystyle=display)
     except LatexError as error:
         raise _math_error(tex, str(error)) from None
     markup = re.sub(r' scriptlevel="\d+"', "", markup)

@@ -33,6 +33,16 @@ def test_the_text_of_a_formula_is_what_stands_in_it():
     assert text_of(to_mathml(r"\hat\theta_{t-1} < g", display=False)) == "θˆt−1<g"
 
 
+def test_what_a_line_end_of_tex_has_behind_it_is_not_shown():
+    def rows(between: str) -> str:
+        return to_mathml(rf"\begin{{cases}} a {between} b \end{{cases}}", display=True)
+
+    plain = rows(r"\\").split("<mtable", 1)[1]
+    for between in (r"\\*", r"\\[4pt]", r"\\[-0.5 em]", r"\\*[1ex]"):
+        assert rows(between).split("<mtable", 1)[1] == plain
+    assert '<mo stretchy="false">[</mo>' in rows(r"\\ [x]")
+
+
 FONTS = ("latin-modern-math", "latin-modern-math-more")
 
 
