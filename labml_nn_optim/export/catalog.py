@@ -47,21 +47,20 @@ def find(library: Library, name: str) -> Entry:
 
     Raises `ExportError` for a name that means nothing, with the nearest ones, or two things.
     """
-    key = _plain(name.removesuffix(".py"))
-    for entries in (_chapters(library), _stems(library), _contents(library)):
-        found = [entry for known, entry in entries if known == key]
-        if len(found) > 1:
-            both = " and ".join(entry.name for entry in found)
-            raise ExportError(f"name must be that of one thing, got {name!r}, which is {both}")
-        if found:
-            return found[0]
-    known = {
-        key: entry.name
-        for entries in (_contents(library), _stems(library))
-        for key, entry in entries
-    }
-    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
-    hint = f"; the nearest are {', '.join(dict.fromkeys(known[each] for each in near))}"
+    name = name.removesuffix(".py")
+    tables = [list(table(library)) for table in (_chapters, _stems, _contents)]
+    # `Depth` is a selector, `depth` a chapter. Where case tells nothing, chapters come first.
+    for plain in (str, _plain):
+        for entries in tables:
+            found = [entry for known, entry in entries if plain(known) == plain(name)]
+            if len(found) > 1:
+                both = " and ".join(entry.name for entry in found)
+                raise ExportError(f"name must be that of one thing, got {name!r}, which is {both}")
+            if found:
+                return found[0]
+    shown = {_plain(known): entry.name for known, entry in [*tables[2], *tables[1]]}
+    near = difflib.get_close_matches(_plain(name), shown, n=3, cutoff=0.5)
+    hint = f"; the nearest are {', '.join(dict.fromkeys(shown[each] for each in near))}"
     raise ExportError(
         f"name must be that of a chapter or of a class in one, got {name!r}{hint if near else ''}"
     )
@@ -73,22 +72,24 @@ def _chapters(library: Library) -> Iterator[tuple[str, Entry]]:
         path = name.split(".")[1:]
         exported = [Origin(name, each) for each in library.module(name).exported]
         entry = Entry("/".join(path), path[-1], _with_reader(library, exported))
-        yield _plain(entry.name), entry
+        yield entry.name, entry
 
 
 def _stems(library: Library) -> Iterator[tuple[str, Entry]]:
     """Yield the chapters by their names without the folder."""
-    return ((_plain(entry.file), entry) for _, entry in _chapters(library))
+    return ((entry.file, entry) for _, entry in _chapters(library))
 
 
 def _contents(library: Library) -> Iterator[tuple[str, Entry]]:
     """Yield what the chapters export by its names; those of schedules may be short."""
     for module in _modules(library):
+        stem = module.rpartition(".")[2]
         for name in library.module(module).exported:
             if name in library.module(module).definitions:
                 roots = _with_reader(library, [Origin(module, name)])
-                entry = Entry(name, _snake(name), roots)
-                for known in dict.fromkeys((_plain(name), _plain(name).removesuffix("schedule"))):
+                file = stem if _plain(stem) == _plain(name) else _snake(name)
+                entry = Entry(name, file, roots)
+                for known in dict.fromkeys((name, name.removesuffix("Schedule"))):
                     yield known, entry
 
 
@@ -106,6 +107,7 @@ def _with_reader(library: Library, roots: list[Origin]) -> tuple[Origin, ...]:
 
 
 def _plain(name: str) -> str:
+    """Return a name without what makes no difference."""
     return name.lower().replace("_", "").replace("-", "")
 
 
