@@ -1,4 +1,4 @@
-"""The command line: `python -m site_gen build | finish | generate | serve | zip | pdf`."""
+"""The command line: `python -m site_gen new | build | finish | generate | serve | zip | pdf`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from site_gen.build import BuildError, build, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
 from site_gen.finish import finish
+from site_gen.new import write_config
 from site_gen.plugins import PluginError
 
 Parameters = ParamSpec("Parameters")
@@ -56,6 +57,16 @@ def _tells_errors(command: Callable[Parameters, None]) -> Callable[Parameters, N
 @click.group()
 def main() -> None:
     """Turn annotated Python into a site, prose and code side by side."""
+
+
+@main.command("new")
+@click.option("--package", help="The package or module whose files become pages.")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@_tells_errors
+def new_command(package: str | None, folder: Path) -> None:
+    """Write a small mkdocs.yml into FOLDER, for the package that lies there."""
+    config = write_config(folder, package)
+    click.echo(f"{config} is written; python -m site_gen build --config {config} makes the site")
 
 
 @main.command("generate")
