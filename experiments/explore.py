@@ -35,7 +35,10 @@ Chart = Mapping[str, Any]
 """A Vega-Lite specification of panels side by side."""
 
 Records = Mapping[str, Mapping[str, Path]]
-"""The files that a line was drawn from, by what they are called, for each label; "" is for all lines."""
+"""The files that a line was drawn from, by what they are called, for each label."""
+
+ALL_LINES = ""
+"""Stands for a label where files are those of all lines."""
 
 
 def chart_place(

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -24,8 +25,8 @@ from experiments import (
     widths_results,
 )
 from experiments.curves import side_by_side, to_page_svg
-from experiments.explore import chart_place, is_explorable
-from experiments.grids import Grid
+from experiments.explore import ALL_LINES, chart_place, is_explorable
+from experiments.grids import RESULTS, Grid
 from experiments.group_charts import (
     Shade,
     TreePanel,
@@ -56,6 +57,7 @@ class Plot:
     * `panels`: what is drawn, side by side
     * `description`: what a screen reader says
     * `caption`: what stands below, as HTML
+    * `records`: the files that the numbers come from
     """
 
     title: str
@@ -63,6 +65,7 @@ class Plot:
     panels: Sequence[Drawable]
     description: str
     caption: Markup
+    records: Sequence[Path] = ()
 
 
 def figures(chapter: str) -> Iterator[Figure]:
@@ -79,7 +82,8 @@ def draw(plot: Plot) -> Figure:
     spec = side_by_side(*(panel.part() for panel in plot.panels))
     chart = _drawn(json.dumps(spec), plot.title, plot.description)
     caption = Markup('<p class="curve-conditions">{}</p>').format(plot.caption)
-    place, files = chart_place(spec) if is_explorable(spec) else (Markup(""), {})
+    records = {ALL_LINES: {path.name: path for path in plot.records}}
+    place, files = chart_place(spec, records) if is_explorable(spec) else (Markup(""), {})
     return Figure(plot.title, plot.anchor, chart + caption + place, files)
 
 
@@ -194,7 +198,13 @@ def counterexample() -> Plot:
             "Means and ranges of <i>x</i> since the point before. "
             "<code>python -m experiments.counterexample</code>"
         ),
+        _walk_files("periodic"),
     )
+
+
+def _walk_files(problem: str) -> list[Path]:
+    folder = counterexample_results.FOLDER
+    return [folder / track.file_name for track in counterexample_results.load_all(folder, problem)]
 
 
 def _walks(problem: str) -> list[Panel]:
@@ -213,6 +223,7 @@ def random_counterexample() -> Plot:
             "The large gradient comes with the probability 0.01. "
             "<code>python -m experiments.counterexample --problem stochastic</code>"
         ),
+        _walk_files("stochastic"),
     )
 
 
@@ -230,6 +241,7 @@ def averages() -> Plot:
             "Adam with α = {:g}; medians and ranges of the seeds {}. "
             "<code>python -m experiments.averaging</code>"
         ).format(comparisons[0].configuration["lr"], ", ".join(map(str, seeds))),
+        [averaging_results.FOLDER / comparison.file_name for comparison in comparisons],
     )
 
 
@@ -273,6 +285,7 @@ def schedules_by_tag() -> Plot:
         "At rates up to 0.01 the curves lie close together. At 0.03 the network that learns all at once "
         "is at chance, and those whose backbone waits or warms up are not.",
         _of_seeds(grid, "python -m experiments.finetune --study schedules"),
+        _files(grid),
     )
 
 
@@ -280,7 +293,11 @@ def _rate_curves(names: Sequence[str], title: str, description: str) -> Plot:
     grids = [finetune_results.find("rates", target, 50) for target in ("digits", "inverted")]
     panels = [finetune_results.rate_panel(grid, names) for grid in grids]
     caption = _of_seeds(grids[0], "python -m experiments.finetune")
-    return Plot(title, "fine-tuning", panels, description, caption)
+    return Plot(title, "fine-tuning", panels, description, caption, _files(*grids))
+
+
+def _files(*grids: Grid) -> list[Path]:
+    return [RESULTS / grid.experiment / grid.file_name for grid in grids]
 
 
 def _of_seeds(grid: Grid, command: str) -> Markup:
@@ -311,7 +328,8 @@ def _decay_curves(names: Sequence[str], title: str, description: str) -> Plot:
     grid = finetune_results.find("decays", "digits", 50)
     panels = finetune_results.panels(grid, (finetune_results.NO_DECAY, *names))
     caption = _of_seeds(grid, "python -m experiments.finetune --study decays")
-    return Plot(title, "fine-tuning", [panels[0], panels[-1]], description, caption)
+    shown = [panels[0], panels[-1]]
+    return Plot(title, "fine-tuning", shown, description, caption, _files(grid))
 
 
 def best_rates() -> Plot:
@@ -328,6 +346,7 @@ def best_rates() -> Plot:
             "One pass over MNIST with Adam; medians and ranges of the seeds {}. "
             "<code>python -m experiments.widths</code>"
         ).format(seeds),
+        _files(grid),
     )
 
 
@@ -507,6 +526,7 @@ def decay_losses(*kinds: str) -> Callable[[], Plot]:
             "With rising strength loss and errors fall, and then rise steeply. Where labels are wrong, "
             "the errors fall by a third and more.",
             _of_decays(plain),
+            _files(plain, wrong),
         )
 
     return plot
@@ -523,6 +543,7 @@ def decay_rates(*kinds: str) -> Callable[[], Plot]:
             decay_results.rate_panels(grid, kinds),
             "The strength with the least loss is nearly the same at the two larger rates.",
             _of_decays(grid),
+            _files(grid),
         )
 
     return plot
@@ -538,6 +559,7 @@ def decay_norms() -> Plot:
         "Decay in the gradient takes two thirds of the layer with the smallest gradients, and a tenth "
         "of those with the largest. Decoupled decay takes a third of each.",
         _of_decays(grid),
+        _files(grid),
     )
 
 
@@ -552,6 +574,7 @@ def decay_zeros(*kinds: str) -> Callable[[], Plot]:
             [decay_results.small_weights_panel(grid, kinds)],
             "L1 decay makes weights exactly zero, more and more of them. The others make them small.",
             _of_decays(grid),
+            _files(grid),
         )
 
     return plot

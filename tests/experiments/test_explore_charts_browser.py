@@ -50,7 +50,7 @@ def site(tmp_path_factory) -> Iterator[Path]:
         runs = committed.records_in(folder / "results/mnist/sweep")
         figures = [
             draw(Plot("Three panels", "three", PANELS, "Lines.", Markup("By hand."))),
-            draw(Plot("Eight lines", "eight", [MANY], "Lines.", Markup("By hand."))),
+            draw(Plot("Eight lines", "eight", [MANY], "Lines.", Markup("Run."), [runs[0].path])),
             search_figure(runs, [], "mnist"),
         ]
         write_page(folder, "lines", figures)
@@ -238,6 +238,15 @@ def test_a_search_reads_out_what_diverged_and_leads_to_its_records(show, site):
             assert target == (site / "results/mnist/sweep" / name).as_uri()
         page.get_by_role("checkbox", name="radam").click()
         assert page.get_by_role("link", name="record of radam, ").count() == 0
+
+
+def test_the_record_of_a_whole_chart_is_one_click_away(show, site):
+    with show() as page:
+        open_all(page)
+        (run, *_) = load_all(site / "results/mnist/sweep")
+        link = page.get_by_role("link", name=f"record {run.file_name}")
+        target = link.evaluate("(link) => link.href")
+        assert target == (site / "results/mnist/sweep" / run.file_name).as_uri()
 
 
 def test_eight_lines_have_eight_colours_in_light_and_in_dark(show):

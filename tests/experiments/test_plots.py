@@ -46,6 +46,15 @@ def test_a_chapter_shows_its_plots_with_a_caption_as_well_formed_html(name):
     assert len({figure.anchor for figure in figures}) == len(figures)
 
 
+@pytest.mark.parametrize("name", ["counterexample", "averaging", "tags", "width", "no_decay", "l1"])
+def test_a_plot_of_results_brings_the_files_that_it_was_drawn_from(name):
+    for plot in (make() for make in PLOTS[name]):
+        figure = plots.draw(plot)
+        assert all(path.is_file() for path in plot.records)
+        assert {path for path in figure.files.values() if path.suffix == ".json"} == {*plot.records}
+        assert bool(plot.records) == ("<code>python -m" in plot.caption)
+
+
 def test_other_chapters_have_none():
     for module in ("labml_nn_optim.base", "experiments.mnist", "labml_nn_optim.optimizers.adam"):
         assert list(plots.figures(module)) == []

@@ -5,7 +5,7 @@
 // Where the rows come from is the matter of a source, which has
 // * form: the description without rows
 // * lines(colour): the lines of a panel, {label, on}; look(colour, label): colour and dash of one
-// * records(line): the files that a line comes from, {name, address}
+// * records(line): the files that a line comes from, or all lines where the label is empty, {name, address}
 // * rows(): the rows of each data source, for the lines that are on
 // and, where they differ from what the description says,
 // * axis: what the horizontal axis shows; holds: whether a value holds until the next one of its line
@@ -247,7 +247,7 @@
       this.details.addEventListener("toggle", () => this.tabulate());
       host.append(
         element("div", { class: "explore-controls" }, scale("Vertical axis", "y"), scale("Horizontal axis", "x"), ...more),
-        ...this.legends.map(({ place }) => place), element("div", { class: "curves explore-charts" }, ...cells), this.note, this.details,
+        ...this.legends.map(({ place }) => place), this.records({ label: "" }), element("div", { class: "curves explore-charts" }, ...cells), this.note, this.details,
       );
       this.fillLegends();
     }
@@ -307,11 +307,11 @@
     }
 
     records(line) {
-      const found = this.source.records(line);
-      const links = found.flatMap(({ name, address }) => [
-        " ", element("a", { href: address, "aria-label": `record of ${line.label}, ${name}` }, name),
+      const whose = line.label ? `record of ${line.label},` : "record";
+      const links = this.source.records(line).flatMap(({ name, address }) => [
+        " ", element("a", { href: address, "aria-label": `${whose} ${name}` }, name),
       ]);
-      return element("small", {}, ...(links.length ? [" records:", ...links] : []));
+      return element("small", { class: "explore-records" }, ...(links.length ? ["records:", ...links] : []));
     }
 
     draw() {

@@ -46,7 +46,7 @@
       return [palette[place % palette.length], dashes[place % dashes.length]];
     }
 
-    records({ runs }) {
+    records({ runs = [] }) {
       return runs.map((run) => ({ name: `seed ${run.seed}`, address: new URL(`../${run.record}`, this.base) }));
     }
 
