@@ -1,4 +1,11 @@
-"""Prose of files that know nothing of this generator: is it Markdown, and if not, how it is shown.
+"""
+---
+title: Prose that is no Markdown
+summary: How the generator tells plain text from Markdown in files that know nothing of it, and how it shows plain text.
+---
+
+In a file of the standard library, `__init__` stands for itself. Markdown makes a bold word of it.
+So files without front matter are read as Markdown only where they show signs of it.
 
 Docstrings in reST, in the styles of Google and NumPy, and with sessions of the interpreter are
 plain text: read as Markdown they would lose signs and line ends that mean something there.

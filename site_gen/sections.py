@@ -1,4 +1,12 @@
-r"""Cut a Python file into sections: prose and the lines of code that it speaks of.
+r"""
+---
+title: How a file is cut
+summary: The source of the generator's first step, shown by the generator; it deals out every line of a Python file to prose or code.
+---
+
+Take a function with a docstring of ten lines, a comment and a loop. Side by side, the docstring belongs next to the
+`def`, and the comment next to the loop. This module finds such places. The result is a row of
+sections, each with its prose and the lines of code that it speaks of.
 
 The cuts follow the grammar (`ast` and `tokenize`), never patterns of lines:
 
