@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 import vl_convert
 
 from experiments.compact import compact
+from experiments.drawing import draw, draw_all
 from experiments.records import Record, write_atomically
 
 Panel = dict[str, Any]
@@ -478,8 +479,7 @@ def _newest(lines: dict[tuple[str, str], dict[int, str]], step: int) -> Iterator
 
 def to_svg(spec: dict[str, Any]) -> str:
     """Return the chart as an SVG file of its own, on white."""
-    svg: str = vl_convert.vegalite_to_svg({**spec, "background": "white"})
-    return svg
+    return draw(spec)
 
 
 def to_png(spec: dict[str, Any]) -> bytes:
@@ -504,8 +504,8 @@ def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
     identity = json.dumps([spec, title, description], sort_keys=True)
     prefix = f"curve-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     svgs = [
-        _page_panel(to_svg({**shared, **panel}), f"{prefix}-{index}", title, description)
-        for index, panel in enumerate(panels)
+        _page_panel(svg, f"{prefix}-{index}", title, description)
+        for index, svg in enumerate(draw_all({**shared, **panel} for panel in panels))
     ]
     return f'<div class="curves">{"".join(svgs)}</div>'
 

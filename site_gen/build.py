@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from site_gen.feed import FEED, changes_page, feed
 from site_gen.finish import finish
 from site_gen.llms import LLMS, llms_txt
 from site_gen.page import page
-from site_gen.plugins import Plugin, load_plugins
+from site_gen.plugins import Plugin, additions, load_plugins
 
 ASSETS = Path(__file__).parent / "assets"
 ASSET_FOLDER = "assets/site_gen"
@@ -60,10 +61,7 @@ def generate(settings: Settings) -> Generated:
         sys.path.insert(0, str(settings.root))
     plugins = load_plugins(settings.plugins)
     course = Course(read_chapters(settings), settings)
-    files: dict[str, bytes] = {}
-    for chapter in course.chapters.values():
-        files[f"{chapter.name}.md"] = page(chapter, course, plugins).encode()
-    files |= shared_files(course)
+    files = pages(course, plugins) | shared_files(course)
     assets = _assets(settings, plugins)
     for path, source in _together(_docs(settings), course.assets, assets).items():
         files[path] = source.read_bytes()
@@ -78,6 +76,24 @@ def generate(settings: Settings) -> Generated:
     )
     configuration = resolved_configuration(settings, generated).encode()
     return replace(generated, configuration_changed=_write(settings.resolved, configuration))
+
+
+def pages(course: Course, plugins: tuple[Plugin, ...]) -> dict[str, bytes]:
+    """Return the Markdown file of every chapter. Raises SiteError or PluginError.
+
+    Plugins work ahead in a thread: while they wait, for charts that other processes draw, prose
+    is rendered.
+    """
+    chapters = course.chapters.values()
+    with ThreadPoolExecutor(1) as thread:
+        added = [thread.submit(additions, chapter, plugins) for chapter in chapters]
+        try:
+            return {
+                f"{chapter.name}.md": page(chapter, course, each.result()).encode()
+                for chapter, each in zip(chapters, added, strict=True)
+            }
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 def resolved_configuration(settings: Settings, generated: Generated) -> str:

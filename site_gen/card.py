@@ -1,18 +1,20 @@
 """The card at the head of a page: what a chapter says of itself, and what plugins add."""
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from site_gen.chapters import Chapter
 from site_gen.course import Course
 from site_gen.map import map_anchor
 from site_gen.mathml import text_of, to_mathml
-from site_gen.plugins import Fact, Plugin, blaming, check_html
+from site_gen.plugins import Fact, check_html
 
 MOST_BUILDS = 5
 
 
-def card(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Fact]:
-    """Return the lines of the card."""
+def card(chapter: Chapter, course: Course, added: Sequence[Fact]) -> list[Fact]:
+    """Return the lines of the card, with those that plugins have added."""
     front = chapter.front_matter
     papers = () if chapter.lists_papers else front.papers
     facts = [Fact("Paper", _paper(paper.title, paper.year, paper.link)) for paper in papers]
@@ -23,9 +25,7 @@ def card(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[
         facts.append(Fact("Builds on it", _builds(chapter, course)))
     if front.symbols:
         facts.append(Fact("Symbols", _symbols(chapter, course)))
-    for plugin in plugins:
-        with blaming(plugin, chapter):
-            facts += plugin.facts(chapter)
+    facts += added
     if front.verified_against:
         verified = front.verified_against
         value = Markup("<code>{}</code>, largest difference {}").format(

@@ -4,6 +4,7 @@ The page is one block of raw HTML in a Markdown file. Python-Markdown passes suc
 as it is, apart from tabs and lines of blanks; `content` writes those as character references.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -24,7 +25,7 @@ from site_gen.front_matter import Paper
 from site_gen.lexicon import Marks
 from site_gen.links import PageReferences
 from site_gen.pager import ending
-from site_gen.plugins import Figure, Plugin, blaming, check_html
+from site_gen.plugins import NOTHING, Additions, Figure, check_html
 from site_gen.reading_time import reading_minutes
 from site_gen.symbols import FormulaMarks
 from site_gen.usage import used_by
@@ -54,8 +55,11 @@ class ShownBlock:
     code: tuple[ShownLine, ...]
 
 
-def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
-    """Return the Markdown file of the page. Raises SiteError for what is wrong in the chapter."""
+def page(chapter: Chapter, course: Course, additions: Additions = NOTHING) -> str:
+    """Return the Markdown file of the page.
+
+    Raises SiteError for what is wrong in the chapter or with an addition.
+    """
     front = chapter.front_matter
     references = PageReferences(course, chapter)
     part = course.part(chapter)
@@ -73,12 +77,12 @@ def page(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> str:
         part_address=_part_address(chapter, course),
         place=course.place(chapter),
         summary=formulas.mark(summary) if summary else None,
-        facts=card(chapter, course, plugins),
+        facts=card(chapter, course, additions.facts),
         minutes=reading_minutes(chapter),
         ending=ending(chapter, course),
         blocks=blocks,
         uses=used_by(chapter, course),
-        figures=_figures(chapter, course, plugins),
+        figures=_brought(additions.figures, chapter, course),
         papers=[] if chapter.lists_papers else _papers(chapter, course),
     )
     # The templates of MkDocs take these for HTML.
@@ -147,15 +151,11 @@ def _block(
     return ShownBlock(block.anchor, name, 2 + name.count("."), Markup(html), code)
 
 
-def _figures(chapter: Chapter, course: Course, plugins: tuple[Plugin, ...]) -> list[Figure]:
-    """Return what the plugins put below the sections, and bring the files that it links to.
+def _brought(figures: Sequence[Figure], chapter: Chapter, course: Course) -> Sequence[Figure]:
+    """Bring the files that the figures link to; return the figures.
 
     Raises SiteError for a taken anchor and for a file that cannot be brought.
     """
-    figures: list[Figure] = []
-    for plugin in plugins:
-        with blaming(plugin, chapter):
-            figures += plugin.figures(chapter)
     taken = set(chapter.anchors)
     for figure in figures:
         if figure.anchor in taken:

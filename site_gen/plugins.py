@@ -40,9 +40,23 @@ class Figure:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Additions:
+    """What plugins add to a page: lines of its card, and figures below its sections."""
+
+    facts: Sequence[Fact] = ()
+    figures: Sequence[Figure] = ()
+
+
+NOTHING = Additions()
+
+
 @runtime_checkable
 class Plugin(Protocol):
-    """What a class named under `plugins` has to offer; it is made once, without arguments."""
+    """What a class named under `plugins` has to offer; it is made once, without arguments.
+
+    It is asked about one chapter after the other, in a thread of its own.
+    """
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:
         """Return lines for the card of `chapter`."""
@@ -72,6 +86,17 @@ def blaming(plugin: Plugin, chapter: Chapter) -> Iterator[None]:
         name = type(plugin).__module__
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         raise PluginError(f"{shown(chapter.path)}:1: plugin {name}: {what}") from error
+
+
+def additions(chapter: Chapter, plugins: Sequence[Plugin]) -> Additions:
+    """Return what the plugins add to the page of `chapter`. Raises PluginError."""
+    facts: list[Fact] = []
+    figures: list[Figure] = []
+    for plugin in plugins:
+        with blaming(plugin, chapter):
+            facts += plugin.facts(chapter)
+            figures += plugin.figures(chapter)
+    return Additions(facts, figures)
 
 
 def check_html(html: str | Markup, chapter: Chapter) -> None:

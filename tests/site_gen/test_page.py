@@ -13,7 +13,7 @@ from site_gen.course import Course
 from site_gen.errors import SiteError
 from site_gen.highlight import python_lines
 from site_gen.page import page
-from site_gen.plugins import Fact, Figure
+from site_gen.plugins import Fact, Figure, additions
 from site_gen.sections import parse, read, split_lines
 from tests.site_gen.conftest import FIXTURE
 from tests.site_gen.modules import PROJECT_FILES, ROOT, modules
@@ -66,7 +66,8 @@ def shown_code(html: str) -> list[tuple[int, str]]:
 def make_page(text: str, plugins=()) -> str:
     """The page of a module of this text, as the generator writes it."""
     chapter = python_chapter(HERE, text, "new", "rules.new", False)
-    return page(chapter, Course([chapter], read_settings(FIXTURE / "mkdocs.yml")), plugins)
+    course = Course([chapter], read_settings(FIXTURE / "mkdocs.yml"))
+    return page(chapter, course, additions(chapter, plugins))
 
 
 def body(text: str) -> str:

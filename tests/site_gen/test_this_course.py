@@ -28,7 +28,7 @@ def course() -> Course:
 
 @pytest.fixture(scope="module")
 def pages(course) -> dict[str, str]:
-    return {name: body(page(chapter, course, ())) for name, chapter in course.chapters.items()}
+    return {name: body(page(chapter, course)) for name, chapter in course.chapters.items()}
 
 
 def test_every_line_of_code_is_on_its_page_once_with_its_true_number(course, pages):
