@@ -6,7 +6,7 @@ Names in Python code can be marked as a symbol of the mathematics, and be links.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 
 from pygments.lexer import Lexer
@@ -66,13 +66,19 @@ def _python_pieces(text: str) -> tuple[tuple[Piece, ...], ...]:
 def _with_keys(line: tuple[Piece, ...]) -> Iterator[Piece]:
     """Yield the pieces of a line; `exp_avg` in `state["exp_avg"]` is a key, which is a name too."""
     for index, (kind, value) in enumerate(line):
-        if value.isidentifier() and String in kind.split():
+        if _is_string(kind) and value.isidentifier():
             around = line[max(0, index - 2) : index] + line[index + 1 : index + 3]
             if [text for _, text in around] in KEY_CONTEXTS:
                 kind = kind.Key
         yield kind, value
 
 
+@cache
+def _is_string(kind: _TokenType) -> bool:
+    return String in kind.split()
+
+
+@cache
 def _is_name(kind: _TokenType) -> bool:
     return Name in kind.split() or kind[-1:] == ("Key",)
 
@@ -124,6 +130,7 @@ def _element(tag: str, kind: _TokenType, text: str, attributes: str = "") -> str
     return f"<{tag}{attributes}>{escape(text)}</{tag}>"
 
 
+@cache
 def _class(kind: _TokenType) -> str:
     """Return the class of a token's colour; empty for one without."""
     if kind in UNCOLOURED:
