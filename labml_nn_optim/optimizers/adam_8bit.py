@@ -305,6 +305,27 @@ def _write(state: Mapping[str, Any], name: str, values: Tensor) -> None:
 #   well; this library takes them from the checkpoint as they are. A checkpoint of Adam can be loaded and goes
 #   on with float32 averages.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), where two layers of 25 000 and 400 000 weights and the last one have
+# bytes. It walks into the trap. The search on held-out images, with $\varepsilon = 10^{-8}$ and with the cure:
+#
+# | $\alpha$ | Adam | Adam8bit | Adam8bit, $\varepsilon = 10^{-6}$ |
+# |---:|---:|---:|---:|
+# | 0.0003 | 0.089 | 0.088 | |
+# | 0.001 | 0.046 | 0.069 | 0.046 |
+# | 0.003 | 0.038 | not finite | 0.038 |
+#
+# With 0.003 the training loss is $3.6 \cdot 10^6$ in step 14, and no number soon after. With 0.001 the run comes back
+# from a loss of 7 in step 98. The search chose that, a third of Adam's rate.
+#
+# The accuracies are then 99.23, 99.27 and 99.26 %. [Adam](adam.py)'s, 99.39 to 99.44 %, are all above. The cause can
+# be seen in the lengths of the updates: 3.5 to 5.4 in step 16, where Adam's are 0.4 with three times the rate, and one
+# of 12.4 in step 112 of seed 1. All weights together are 13.9 long at the start. Behind a ReLU a unit is often 0, and
+# the gradients of its weights pause.
+#
+# In this network $\varepsilon = 10^{-6}$ is no matter of taste. With it, the losses are Adam's to 1 %.
+#
 # ## Exercises
 #
 # **1.** What does a matrix of $n \times n$ weights cost in bytes, and from which $n$ on is it less than Adam's?

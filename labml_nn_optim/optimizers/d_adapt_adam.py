@@ -292,6 +292,20 @@ class DAdaptAdam(WholeModelOptimizer):
 # - **$m$ cannot be exchanged with Adam's.** The names are the same; this one has the rate in it.
 # - **$d$ never falls.** Log `optimizer.param_groups[0]["d"]`.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), with $\alpha$ as the factor and a line to 0. The search chose 1, the
+# default. The held-out loss is 10 % higher at 0.3, and 102 % at 3. At 1 it is 0.0374, [AdamW](adamw.py)'s at the best
+# of five rates 0.0368, [Prodigy](prodigy.py)'s 0.0396.
+#
+# That was one seed. The accuracies on the test images are 99.10, 99.05 and 99.45 %: the last is better than all runs of
+# AdamW (99.30 to 99.40 %), the first two are worse than all of them and all of Prodigy's (99.22 to 99.33 %). Runs that
+# differ in nothing but the seed differ by 40 images.
+#
+# Is a $d$ to blame that is too high? The longest updates of seed 0 would fit: 1.66 in step 16, against 1.21 of the good
+# seed. Seed 1 would not, with 1.28. The record does not keep $d$, so this remains a guess. It does show that one seed
+# says little here.
+#
 # ## Exercises
 #
 # **1.** For gradient descent, show $\lVert s_t \rVert^2 = \lVert s_{t-1} \rVert^2 + 2 \gamma_t \langle g_t, s_{t-1}

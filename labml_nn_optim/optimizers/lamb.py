@@ -290,6 +290,22 @@ def norm_of_all(tensors: Iterable[Tensor]) -> float:
 # - **With `max_grad_norm` a GPU waits once in a step** for the norm of all gradients. Under a loss scale, unscale
 #   first.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), biases with decay and a ratio, too. The search chose $\alpha = 0.01$.
+# Both neighbours have about twice the held-out loss, 96 % more at 0.003 and 100 % more at 0.03, and the default of
+# 0.001 has 6.3 times as much. [AdamW](adamw.py)'s loss is only 25 % higher at a third of its best rate, but three
+# times that rate learns nothing. So LAMB's valley is narrow on both sides, as on the plain network above, and its
+# walls are no cliffs.
+#
+# The accuracies are 99.36, 99.33 and 99.44 %, AdamW's 99.30 to 99.40 %: not to be told apart. [LARS](lars.py), with
+# 99.26 to 99.30 %, is below all three.
+#
+# The first update is 0.139 long in all seeds, 1 % of the weights' length, and the 16th still 0.140. AdamW's are 1.8 and
+# 0.4. LAMB begins slower: the mean training loss of the steps 2 to 112 is 0.57 to 0.58, AdamW's 0.35 to 0.37. In the
+# third epoch it still moves twice as far in a step (median length 0.055, AdamW 0.023 to 0.027), and has a higher
+# training loss (0.015 to 0.016; 0.011 to 0.012).
+#
 # ## Exercises
 #
 # **1.** Two layers, each a vector of two numbers: $(3, 4)$ and $(0.03, 0.04)$. Both have a gradient whose signs are

@@ -371,6 +371,20 @@ def correction(group: Mapping[str, Any], step: int) -> float:
 # - **What is new starts now.** A layer that is unfrozen late has its $\theta_0$ there, and the $d$ of all the others.
 # - **Clipping** by the norm keeps the bound: a shorter $g_t$ is a smaller $w_t$.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), with $\alpha$ as the factor and a line to 0. The promise is that 1
+# needs no search, and it holds: of 0.3, 1 and 3 the search chose 1, the default. The held-out loss is 8 % higher at
+# 0.3 and 1 % at 3. A factor of ten costs little, where [AdamW](adamw.py) fails at three times its best rate.
+#
+# What is it worth? Without any search, Prodigy's held-out loss is 0.0396, AdamW's at its default 0.0459. After a search
+# over five rates AdamW has 0.0368, 7 % less than Prodigy. The accuracies are 99.31, 99.22 and 99.33 %, AdamW's 99.30
+# to 99.40 %: they overlap.
+#
+# The curves show $d$ at work. The first update is 0.0019 long, 3.2 millionths for each weight. In step 16 it is 0.93
+# to 1.35, the longest of all that were kept, and from step 48 on shorter than 0.4. So $d$ was found within the first
+# sixteen steps, and they cost something: the loss is still 2.1 in step 16, AdamW's 1.2.
+#
 # ## Exercises
 #
 # **1.** Check $d \le D_\infty$ on a convex loss without noise, $\sum_i i\, |\theta_i - \theta_i^*|$.
