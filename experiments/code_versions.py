@@ -187,7 +187,7 @@ def _imported(module: str, name: str, root: Path) -> Place:
 
 @dataclass(frozen=True)
 class _Definition:
-    """The code of a definition, and the names that occur in it."""
+    """The code of a definition, and those names of the module that occur in it."""
 
     text: str
     names: Collection[str]
@@ -211,13 +211,19 @@ def _module(file: Path) -> _Module:
 
 @lru_cache(maxsize=256)
 def _read(file: Path, written: int) -> _Module:
-    module = _Module({}, {})
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                module.imports[alias.asname or alias.name] = (node.module, alias.name)
+    nodes = ast.parse(file.read_text(encoding="utf-8")).body
+    imports = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    own = {name for node in nodes for name in _bound(node)} | set(imports)
+    module = _Module({}, imports)
+    for node in nodes:
         for name in _bound(node):
-            module.definitions.setdefault(name, []).append(_Definition(_text(node), _names(node)))
+            definition = _Definition(_text(node), sorted(own.intersection(_names(node))))
+            module.definitions.setdefault(name, []).append(definition)
     return module
 
 
@@ -233,8 +239,8 @@ def _bound(node: ast.stmt) -> list[str]:
     return []
 
 
-def _names(node: ast.AST) -> list[str]:
-    return sorted({name.id for name in ast.walk(node) if isinstance(name, ast.Name)})
+def _names(node: ast.AST) -> Iterator[str]:
+    return (name.id for name in ast.walk(node) if isinstance(name, ast.Name))
 
 
 def _text(node: ast.AST) -> str:
