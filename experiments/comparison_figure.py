@@ -12,6 +12,7 @@ from experiments.committed import EXPERIMENTS, SEARCHES, folder, records_in
 from experiments.comparison import pairs_that_change_order, ranking
 from experiments.comparison_results import Groups, best_losses, default_losses, searches
 from experiments.curves import to_page_svg
+from experiments.explore import chart_place
 from experiments.run_figures import OF_ALL, anchor, caption, search_conditions
 from experiments.slope_chart import slope_chart
 from site_gen.plugins import Figure
@@ -43,9 +44,10 @@ def _figure(experiment: str, title: str) -> Iterator[Figure]:
     description = f"{turned} of {pairs} pairs of optimizers change their order."
     shown = [run for label in default for run in found[label]]
     html = Markup(to_page_svg(chart, title=title, description=description))
-    html += search_conditions(shown, has_lost_runs=False)
+    place, files = chart_place(chart)
+    html += place + search_conditions(shown, has_lost_runs=False)
     html += caption("The searches are among the {}.", Markup(LINK).format(OF_ALL, experiment))
-    yield Figure(title, anchor("rankings", experiment), html)
+    yield Figure(title, anchor("rankings", experiment), html, files)
 
 
 def _names(found: Groups) -> dict[str, str]:

@@ -44,22 +44,31 @@ ALL_LINES = ""
 def chart_place(
     chart: Chart, records: Records | None = None, shown: Sequence[str] = ()
 ) -> tuple[Markup, dict[str, Path]]:
-    """Return where a chart of lines opens, and the files that it may load, by their paths in the site.
+    """Return where a chart opens, and the files that it may load, by their paths in the site.
 
-    Nothing is seen of the place without a script.
+    Nothing is seen of the place without a script. A chart whose x axis has no places where values can be read
+    opens as a table.
 
     * `shown`: the labels of the lines that are there at first; all if not given
     """
+    if not _has_crosshairs(chart):
+        return _registered_place("table", tables(chart))
     form, rows = parted(chart)
     links = {
         label: [[name, site_path(path)] for name, path in files.items()]
         for label, files in (records or {}).items()
     }
     data = {"form": browser_form(form), "rows": rows, "records": links, "shown": list(shown)}
+    place, made = _registered_place("chart", data)
+    own = {site_path(path): path for files in (records or {}).values() for path in files.values()}
+    return place, made | own
+
+
+def _registered_place(kind: str, data: Any) -> tuple[Markup, dict[str, Path]]:
+    """Make the script with the data of a chart, and return where it opens and what may be loaded."""
     identity = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:12]
     name = f"charts/{identity}"
-    own = {site_path(path): path for files in (records or {}).values() for path in files.values()}
-    return place_of({"chart": name}), libraries() | registering("litCharts", name, data) | own
+    return place_of({kind: name}), libraries() | registering("litCharts", name, data)
 
 
 def place_of(figure: Mapping[str, Any]) -> Markup:
@@ -68,9 +77,19 @@ def place_of(figure: Mapping[str, Any]) -> Markup:
     return Markup('<div class="explore" data-explore="{}"></div>').format(text)
 
 
-def is_explorable(chart: Chart) -> bool:
-    """Return whether every panel of a chart has places along its x axis where values can be read."""
+def _has_crosshairs(chart: Chart) -> bool:
     return all(any(map(_is_crosshair, panel["layer"])) for panel in chart["hconcat"])
+
+
+def tables(chart: Chart) -> list[dict[str, Any]]:
+    """Return `title`, `head` and `rows` of the table behind each panel: the fields `cells` of what it draws."""
+    found = []
+    for panel in chart["hconcat"]:
+        rows = (row for layer in panel["layer"] for row in layer["data"]["values"])
+        cells = [row["cells"] for row in rows if "cells" in row]
+        lines = list(dict.fromkeys(tuple(map(str, each.values())) for each in cells))
+        found.append({"title": panel["title"]["text"], "head": list(cells[0]), "rows": lines})
+    return found
 
 
 def parted(chart: Chart) -> tuple[dict[str, Any], dict[str, list[Any]]]:

@@ -383,10 +383,13 @@ def _readings(
     for node in root.walk():
         y, y2 = _edges(node, top, bottom)
         count = len(node.names)
-        lines = [node.path or panel.root, f"{count} tensor{'s' * (count > 1)}"]
-        lines += [_told(shade, node.names) for shade in shades]
+        name = node.path or panel.root
+        told = {shade.title: _told(shade, node.names) for shade in shades}
+        lines = [name, f"{count} tensor{'s' * (count > 1)}"]
+        lines += [f"{title}: {text}" for title, text in told.items()]
+        cells = {"module": name, "tensors": count, **told}
         end = y2 if node.children else floor
-        yield _box(node.x, node.x + node.width, y, end, reading="\n".join(lines))
+        yield _box(node.x, node.x + node.width, y, end, reading="\n".join(lines), cells=cells)
 
 
 def _told(shade: Shade, names: Sequence[str]) -> str:
@@ -402,4 +405,4 @@ def _told(shade: Shade, names: Sequence[str]) -> str:
         told = ", ".join(f"{_shown(each)} for {numbers.count(each)}" for each in found)
     else:
         told = f"{_shown(trained[0])} to {_shown(trained[-1])}"
-    return f"{shade.title}: {told}"
+    return told

@@ -25,7 +25,7 @@ from experiments import (
     widths_results,
 )
 from experiments.curves import side_by_side, to_page_svg
-from experiments.explore import ALL_LINES, chart_place, is_explorable
+from experiments.explore import ALL_LINES, chart_place
 from experiments.grids import RESULTS, Grid
 from experiments.group_charts import (
     Shade,
@@ -83,7 +83,7 @@ def draw(plot: Plot) -> Figure:
     chart = _drawn(json.dumps(spec), plot.title, plot.description)
     caption = Markup('<p class="curve-conditions">{}</p>').format(plot.caption)
     records = {ALL_LINES: {path.name: path for path in plot.records}}
-    place, files = chart_place(spec, records) if is_explorable(spec) else (Markup(""), {})
+    place, files = chart_place(spec, records)
     return Figure(plot.title, plot.anchor, chart + caption + place, files)
 
 

@@ -76,6 +76,13 @@ def _rows(left: Values, right: Values) -> list[dict[str, Any]]:
             "kind": _kind(places[0][label], places[1][label]),
             "text": f"{label} {value:#.3g}" if side == 0 else f"{value:#.3g} {label}",
             "reading": f"{label}: place {places[0][label]}, then {places[1][label]}",
+            "cells": {
+                "label": label,
+                "left": f"{left[label]:#.3g}",
+                "place": places[0][label],
+                "right": f"{right[label]:#.3g}",
+                "then": places[1][label],
+            },
         }
         for side, values in enumerate((left, right))
         for label, value in values.items()

@@ -21,6 +21,7 @@ from experiments.explore import browser_form, chart_place, classic_script, page_
 from experiments.explore_runs import explore_files, explore_place
 from experiments.line_charts import Line, Panel, line_chart
 from experiments.records import load_all, save
+from experiments.slope_chart import slope_chart
 from tests.experiments.examples import make_record
 from tests.site_gen.modules import ROOT
 
@@ -122,6 +123,15 @@ def test_a_chart_brings_the_libraries_and_the_records_that_it_links_to(chart, ru
     assert files[path] == runs[0].path
     assert {"explore/vega.min.js", "explore/explore_charts.js"} <= set(files)
     assert all(file.is_file() for file in files.values())
+
+
+def test_a_chart_without_places_to_read_opens_as_a_table_of_what_it_draws(results):
+    chart = slope_chart({"a": 1.0, "b": 2.0}, {"b": 0.5, "a": 0.75}, "loss", "")
+    place, files = chart_place(chart)
+    _, (table,) = registered(files[f"explore/{of_place(place)['table']}.js"])
+    assert table["title"] == "loss"
+    assert table["head"] == ["label", "left", "place", "right", "then"]
+    assert table["rows"] == [["a", "1.00", "1", "0.750", "2"], ["b", "2.00", "2", "0.500", "1"]]
 
 
 def test_another_chart_has_another_script(chart, results):

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from experiments import committed, explore
 from experiments.curves import PALETTE, side_by_side, to_svg
+from experiments.group_charts import Shade, TreePanel
 from experiments.line_charts import Line, Panel
 from experiments.plots import Plot, draw
 from experiments.records import load_all, save
@@ -30,12 +31,15 @@ PANELS = [
     Panel("three", "", [Line(f"line {n}", UP[:n]) for n in (2, 3, 4, 5)], x_title="rate"),
 ]
 MANY = Panel("many", "", [Line(f"line {n}", [(1, n), (100, n)]) for n in range(1, 9)])
+NAMES = ["stem.weight", "head.weight", "head.bias"]
+SCALES = Shade("scale", dict(zip(NAMES, (0.5, 1.0, 1.0), strict=True)))
+TREE = TreePanel("tree", "", NAMES, "Net", SCALES)
 SEARCHES = {"radam": {0.001: 0.25, 0.01: 0.125, 0.1: None}, "adamw": {0.001: 0.5, 0.003: 0.0625}}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Iterator[Path]:
-    """A page with a chart of three panels, one of eight lines, and one of two searches."""
+    """A page with a chart of three panels, one of eight lines, one of two searches, and a tree."""
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(committed, "RESULTS", folder / "results")
@@ -52,6 +56,7 @@ def site(tmp_path_factory) -> Iterator[Path]:
             draw(Plot("Three panels", "three", PANELS, "Lines.", Markup("By hand."))),
             draw(Plot("Eight lines", "eight", [MANY], "Lines.", Markup("Run."), [runs[0].path])),
             search_figure(runs, [], "mnist"),
+            draw(Plot("A tree", "tree", [TREE], "Modules.", Markup("By hand."))),
         ]
         write_page(folder, "lines", figures)
     return folder
@@ -95,7 +100,8 @@ def test_nothing_but_pictures_and_buttons_is_there_before_a_reader_asks(browser,
         assert page.get_by_role("button", name="Explore").count() == 3
         assert page.evaluate("typeof vega") == "undefined"
         assert page.locator("script").count() == 1
-        assert page.locator(".curve").count() == 5
+        assert page.get_by_role("button", name="Table").count() == 1
+        assert page.locator(".curve").count() == 6
 
 
 def test_the_lines_are_those_of_the_picture(show):
@@ -206,7 +212,7 @@ def test_both_axes_are_log_or_linear_and_a_log_axis_leaves_zero_out(show):
 
 def test_the_table_behind_each_panel_has_its_numbers(show):
     with show() as page:
-        page.get_by_text("Table", exact=True).click()
+        page.locator("summary").first.click()
         one, three = (page.get_by_role("table", name=name) for name in ("one", "three"))
         head = one.locator("thead th").all_text_contents()
         assert head == ["Line", "step", "one", "least", "greatest"]
@@ -238,6 +244,21 @@ def test_a_search_reads_out_what_diverged_and_leads_to_its_records(show, site):
             assert target == (site / "results/mnist/sweep" / name).as_uri()
         page.get_by_role("checkbox", name="radam").click()
         assert page.get_by_role("link", name="record of radam, ").count() == 0
+
+
+def test_what_has_no_lines_opens_as_a_table_without_the_library(browser, site):
+    with opened(browser, (site / "pages/lines.html").as_uri()) as page:
+        page.get_by_role("button", name="Table").press("Enter")
+        table = page.get_by_role("table", name="tree")
+        head = table.locator("thead th").all_text_contents()
+        assert head == ["module", "tensors", "scale"]
+        rows = [row.locator("td").all_text_contents() for row in table.locator("tbody tr").all()]
+        assert rows == [
+            ["Net", "3", "0.5 for 1, 1 for 2"],
+            ["stem", "1", "0.5"],
+            ["head", "2", "1"],
+        ]
+        assert page.evaluate("typeof vega") == "undefined"
 
 
 def test_the_record_of_a_whole_chart_is_one_click_away(show, site):

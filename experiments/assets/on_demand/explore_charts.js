@@ -4,7 +4,7 @@
 //
 // Where the rows come from is the matter of a source, which has
 // * form: the description without rows
-// * lines(colour): the lines of a panel, {label, on}; look(colour, label): colour and dash of one
+// * lines(panel): the lines of a panel, {label, on}; look(panel, label, kind): colour and dash of one
 // * records(line): the files that a line comes from, or all lines where the label is empty, {name, address}
 // * rows(): the rows of each data source, for the lines that are on
 // and, where they differ from what the description says,
@@ -60,6 +60,7 @@
       this.xTitle = crosshair.encoding.x.title;
       this.y = drawn[0].encoding.y.field;
       this.colour = drawn[0].encoding.color;
+      this.dash = drawn[0].encoding.strokeDash;
       this.sources = [...new Set(form.layer.map((layer) => layer.data.name))];
       this.read = [...new Set(drawn.map((layer) => layer.data.name))];
       const id = `explore-${explorer.id}-${number}`;
@@ -210,12 +211,7 @@
       ];
       // A row that is drawn as a line and as a point is one row here.
       const body = new Map(this.rows.map((row) => [JSON.stringify([this.name(row), row[this.x]]), row]));
-      const line = (tag, texts) => element("tr", {}, ...texts.map((text) => element(tag, {}, text)));
-      return element("table", {},
-        element("caption", {}, this.title),
-        element("thead", {}, line("th", head)),
-        element("tbody", {}, ...[...body.values()].map((row) => line("td", cells(row)))),
-      );
+      return globalThis.litTable(this.title, head, [...body.values()].map(cells));
     }
   }
 
@@ -256,7 +252,7 @@
     groups() {
       const groups = new Map();
       for (const panel of this.panels) {
-        const lines = this.source.lines(panel.colour);
+        const lines = this.source.lines(panel);
         const key = JSON.stringify(lines.map((line) => line.label));
         if (!groups.has(key)) groups.set(key, { lines, panels: [] });
         groups.get(key).panels.push(panel);
@@ -265,7 +261,7 @@
     }
 
     sample(panel, row) {
-      return stroke(...this.source.look(panel.colour, row[panel.colour.field]));
+      return stroke(...this.source.look(panel, row[panel.colour.field], row.kind));
     }
 
     fillLegends() {
@@ -288,7 +284,7 @@
         });
         show();
         boxes.push(show);
-        const look = stroke(...this.source.look(panels[0].colour, line.label));
+        const look = stroke(...this.source.look(panels[0], line.label));
         return element("div", {}, element("label", {}, box, look, line.label), records);
       });
       const name = this.legends.length > 1 ? `Lines of ${panels.map(({ title }) => title).join(", ")}` : "Lines";
@@ -349,17 +345,16 @@
       Object.assign(this, { form, all: rows, files: records, shown, base, known: new Map() });
     }
 
-    lines({ scale }) {
+    lines({ colour: { scale } }) {
       const key = JSON.stringify(scale.domain);
       if (!this.known.has(key))
         this.known.set(key, scale.domain.map((label) => ({ label, on: !this.shown.length || this.shown.includes(label) })));
       return this.known.get(key);
     }
 
-    look({ scale }, label) {
-      const dashes = this.form.hconcat.flatMap((panel) => panel.layer).map((layer) => layer.encoding.strokeDash);
-      const own = dashes.find((dash) => dash?.scale.domain.includes(label));
-      return [scale.range[scale.domain.indexOf(label)], own?.scale.range[own.scale.domain.indexOf(label)] ?? [1, 0]];
+    look({ colour, dash }, label, kind) {
+      const drawn = (channel, value) => channel?.scale.range[channel.scale.domain.indexOf(value)];
+      return [drawn(colour, label), drawn(dash, dash?.field === colour.field ? label : kind) ?? []];
     }
 
     records({ label }) {
@@ -372,7 +367,7 @@
       for (const { layer } of this.form.hconcat)
         for (const { data, encoding } of layer) {
           if (!this.all[data.name]) continue;
-          const on = encoding.color?.scale && new Set(this.lines(encoding.color).filter((line) => line.on).map((line) => line.label));
+          const on = encoding.color?.scale && new Set(this.lines({ colour: encoding.color }).filter((line) => line.on).map((line) => line.label));
           found[data.name] = on ? this.all[data.name].filter((row) => on.has(row[encoding.color.field])) : this.all[data.name];
         }
       return found;
