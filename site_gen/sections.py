@@ -8,7 +8,7 @@ Take a function with a docstring of ten lines, a comment and a loop. Side by sid
 `def`, and the comment next to the loop. This module finds such places. The result is a row of
 sections, each with its prose and the lines of code that it speaks of.
 
-The cuts follow the grammar (`ast` and `tokenize`), never patterns of lines:
+The cuts follow the grammar (`site_gen.scopes` and `tokenize`), never patterns of lines:
 
 - the module's docstring opens the first section, with the imports as its code;
 - a class or function opens a section: its docstring is the prose, its decorators start the code;
@@ -24,7 +24,6 @@ backslash is doubled, a docstring that is not raw means what Python computes.
 Every line that is not blank lands in exactly one place, in order, with its true number.
 """
 
-import ast
 import io
 import re
 import tokenize
@@ -34,9 +33,8 @@ from pathlib import Path
 from typing import Literal
 
 from site_gen.errors import SiteError
-from site_gen.syntax import syntax_tree
+from site_gen.scopes import find_scopes
 
-Scope = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Kind = Literal["module", "definition", "comment", "continuation"]
 
 TOOL_COMMENT = re.compile(
@@ -140,7 +138,7 @@ def parse(text: str, path: Path) -> Source:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        marks = _mark(text, syntax_tree(text))
+        marks = _mark(text)
     except SyntaxError as error:
         raise SiteError(path, error.lineno or 1, f"no valid Python: {error.msg}") from None
     except (ValueError, tokenize.TokenError) as error:
@@ -171,7 +169,8 @@ class _Marks:
     definitions: tuple[Definition, ...] = ()
 
 
-def _mark(text: str, tree: ast.Module) -> _Marks:
+def _mark(text: str) -> _Marks:
+    scopes = find_scopes(text)
     lone_strings = {
         string.start[0]: string
         for string, *rest in _logical_lines(text)
@@ -180,40 +179,22 @@ def _mark(text: str, tree: ast.Module) -> _Marks:
     marks = _Marks()
     definitions = []
     decorated: set[int] = set()
-    for name, node, parent in _walk_scopes(tree):
-        docstring = _docstring(node, lone_strings)
+    for scope in scopes:
+        docstring = _docstring(lone_strings.get(scope.docstring or 0))
         if docstring:
             marks.docstrings[docstring.first] = docstring
-            marks.docstrings_of.setdefault(name, docstring)
-        if isinstance(node, ast.Module):
-            continue
-        first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
-        opens = docstring is not None or isinstance(parent, ast.Module | ast.ClassDef)
-        marks.scopes[first] = _Mark(name, first, node.end_lineno or first, node.col_offset, opens)
-        definitions.append(Definition(name, node.lineno))
-        decorated.update(range(first, node.lineno))
+            marks.docstrings_of.setdefault(scope.name, docstring)
+        if scope.name:
+            opens = docstring is not None or not scope.in_function
+            mark = _Mark(scope.name, scope.first, scope.last, scope.column, opens)
+            marks.scopes[scope.first] = mark
+            definitions.append(Definition(scope.name, scope.line))
+            decorated.update(range(scope.first, scope.line))
     marks.definitions = tuple(sorted(definitions, key=lambda item: item.line))
     marks.comments = {
         line: column for line, column in _boundary_comments(text) if line not in decorated
     }
     return marks
-
-
-def _walk_scopes(
-    tree: ast.Module,
-) -> Iterator[tuple[str, Scope | ast.Module, Scope | ast.Module]]:
-    """Yield (qualified name, node, enclosing scope) for the module and everything defined in it."""
-    yield "", tree, tree
-    pending: list[tuple[str, Scope | ast.Module, ast.AST]] = [("", tree, tree)]
-    while pending:
-        name, scope, node = pending.pop()
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                child_name = f"{name}.{child.name}" if name else child.name
-                yield child_name, child, scope
-                pending.append((child_name, child, child))
-            elif not isinstance(child, ast.expr):
-                pending.append((name, scope, child))
 
 
 def _logical_lines(text: str) -> Iterator[list[tokenize.TokenInfo]]:
@@ -250,14 +231,8 @@ def _talks_to_a_tool(comment: str, line: int) -> bool:
     return TOOL_COMMENT.match(comment) is not None
 
 
-def _docstring(
-    node: Scope | ast.Module, lone_strings: dict[int, tokenize.TokenInfo]
-) -> Prose | None:
-    """Return the docstring of `node`; None where it has none or shares a line with code."""
-    statement = node.body[0] if node.body else None
-    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
-        return None
-    token = lone_strings.get(statement.lineno)
+def _docstring(token: tokenize.TokenInfo | None) -> Prose | None:
+    """Return the docstring that `token` is, if it is a string alone on its lines."""
     match = STRING_LITERAL.fullmatch(token.string) if token else None
     if token is None or match is None:
         return None
