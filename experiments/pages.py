@@ -19,6 +19,7 @@ from experiments.results_page import results_figures
 from experiments.rule_rows import rules_figure
 from experiments.run_figures import command, experiment_figures, first_run, optimizer_figures
 from experiments.schedule_figures import schedule_figures
+from experiments.single_files import single_file_fact
 from site_gen.chapters import Chapter
 from site_gen.plugins import Fact, Figure
 
@@ -41,7 +42,7 @@ class Plugin:
     """Facts, playgrounds and curves for the chapters of the optimizers, the schedules and the experiment."""
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:
-        """Return the memory that the state takes, and the command that runs the experiment."""
+        """Return the memory that the state takes, the command that runs the experiment, and the single file."""
         name = optimizer_name(chapter)
         if name:
             run = first_run(name)
@@ -53,6 +54,8 @@ class Plugin:
             yield Fact("Run it", _code(command(run) if run else usual))
         elif chapter.module and _is_program(chapter):
             yield Fact("Run it", _code(f"python -m {chapter.module}"))
+        if (fact := single_file_fact(chapter)) is not None:
+            yield fact
 
     def figures(self, chapter: Chapter) -> Iterable[Figure]:
         """Return charts of what the chapter computes, and of the committed runs it is about."""
@@ -76,8 +79,8 @@ class Plugin:
             yield from results_figures()
 
     def assets(self) -> Iterable[Path]:
-        """Return the styles and scripts of charts, results and playgrounds."""
-        names = ("curves", "explore", "playground", "results")
+        """Return the styles and scripts of charts, results, playgrounds and single files."""
+        names = ("curves", "explore", "playground", "results", "single_file")
         return [ASSETS / f"{name}.{kind}" for kind in ("css", "js") for name in names]
 
 

@@ -36,6 +36,8 @@ def card(chapter: Chapter, course: Course, added: Sequence[Fact]) -> list[Fact]:
         facts.append(Fact("Source", _source_link(chapter, course)))
     for fact in facts:
         check_html(fact.value, chapter)
+        for path, file in fact.files.items():
+            course.bring(path, file, chapter)
     return facts
 
 

@@ -20,10 +20,14 @@ EVENT_HANDLER = re.compile(r"<[^>]*\s(on\w+)\s*=", re.I)
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of the card. A `value` of type `Markup` is HTML, any other is text."""
+    """A line of the card. A `value` of type `Markup` is HTML, any other is text.
+
+    `files` are copied to the site for the links of the HTML, as those of a `Figure`.
+    """
 
     label: str
     value: str | Markup
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,10 @@
-"""
----
-title: What can be copied
-summary: A name stands for a chapter or for a class in one, whatever its case and underscores.
-needs: [export/modules]
----
-
-# Chapters and what stands in them
+"""A name stands for a chapter or for a class in one, whatever its case and underscores.
 
 `radam` is a file with one class. `schedules/decay` is a file with eight, and `InverseTimeSchedule` is one of them. So a name may be
 that of a chapter, and then all that it exports is meant, or that of a class or function which a chapter exports. Where two
 chapters have one name, as `composite` of schedulers and of parameter groups, the folder is said, too.
 
-A rule for parameter groups is of no use alone: [param_groups](../param_groups/groups.py#param_groups) reads it. So it comes along.
+A rule for parameter groups is of no use alone: `param_groups` reads it. So it comes along.
 """
 
 from __future__ import annotations

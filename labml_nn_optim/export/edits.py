@@ -1,11 +1,4 @@
-"""
----
-title: Lines that stay
-summary: Code is copied line by line as it was formatted, without what is left out and with its names exchanged.
-needs: [export/needed]
----
-
-# Not printed anew
+"""Code is copied line by line as it was formatted, without what is left out and with its names exchanged.
 
 `ast.unparse` makes text out of a tree, and loses every comment and every line break. So nothing is printed: the lines of a definition
 are copied. Three things may change them: lines that are left out, names that two modules gave to different things, and docstrings

@@ -1,15 +1,8 @@
-"""
----
-title: The head of a file
-summary: A file that is carried away says what it is, where it comes from, under which licence, and which paper it follows.
-needs: [export/modules]
----
-
-# Read from the chapter
+"""A file that is carried away says what it is, where it comes from, under which licence, and which paper it follows.
 
 A chapter says in the first lines of its docstring what it is called, what it is about in one sentence, and which papers it
 follows. These lines are YAML. The standard library does not read YAML, and the chapters use little of it: keys with values on one
-line, and a list of papers. [papers](#papers) reads that much.
+line, and a list of papers. `papers` reads that much.
 
 The version is that of the installed package. In a folder from which nothing was installed there is none.
 """

@@ -1,11 +1,4 @@
-"""
----
-title: Imports of a file
-summary: The imports of many modules become one list, sorted and broken as ruff does it.
-needs: [export/needed]
----
-
-# One list
+"""The imports of many modules become one list, sorted and broken as ruff does it.
 
 Each module imports for itself. In one file every import stands once: first what Python has, then torch, `import` before `from`,
 and in each line constants before classes before functions. That is the order of isort, which ruff has taken over. A file that is

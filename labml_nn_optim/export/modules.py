@@ -1,14 +1,7 @@
-"""
----
-title: A package read as text
-summary: Every module is taken apart into its imports, its definitions and the comments that belong to each.
-needs: [export/names]
----
-
-# Text and tree
+"""Every module is taken apart into its imports, its definitions and the comments that belong to each.
 
 A syntax tree knows which lines a class takes, but not its comments. The text has the comments, but does not know what a class
-is. [Module](#Module) keeps both: a [Definition](#Definition) is a statement at the top of a module and the lines that belong to
+is. `Module` keeps both: a `Definition` is a statement at the top of a module and the lines that belong to
 it, from the comment above its decorators to its end, and it lists the methods of a class in the same way.
 
 Three kinds of statement are left out, because a single file has no use for them:
@@ -17,7 +10,7 @@ Three kinds of statement are left out, because a single file has no use for them
 - a statement that does nothing but load modules of the package by their names: they are not there;
 - `__all__`, of which the file has its own.
 
-What cannot be carried away raises [ExportError](#ExportError) with its place: a module that runs something when it is imported, or
+What cannot be carried away raises `ExportError` with its place: a module that runs something when it is imported, or
 one that asks for modules by names that are put together.
 """
 
@@ -171,6 +164,13 @@ class Module:
             else:
                 runs.append((number, number))
         return runs
+
+    @cached_property
+    def identifiers(self) -> frozenset[str]:
+        """Every name that stands in it, whatever it means."""
+        nodes = list(ast.walk(self.tree))
+        names = [each.id for each in nodes if isinstance(each, ast.Name)]
+        return frozenset(names + [each.arg for each in nodes if isinstance(each, ast.arg)])
 
     @property
     def comments(self) -> frozenset[int]:

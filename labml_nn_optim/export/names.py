@@ -1,18 +1,12 @@
-"""
----
-title: Names that reach out of a definition
-summary: What a function needs of its module stands in its syntax tree, as the names that it does not bind itself.
----
-
-# Which `state` is meant
+"""What a function needs of its module stands in its syntax tree, as the names that it does not bind itself.
 
 `parts` is a function of one module, and a list in a function of another. Whoever looks for the word finds both. Python
 decides by scopes: a name that a function binds, by an assignment or as a parameter, is its own in the whole function.
-All others come from outside. [global_names](#global_names) follows that rule and finds the ones that mean something of the
+All others come from outside. `global_names` follows that rule and finds the ones that mean something of the
 module.
 
 Methods cannot be found so. What `piece.load()` calls depends on the object, and no tree says which that is. So
-[mentions](#mentions) collects every name that stands anywhere, as a variable, behind a dot or as a text: a method of
+`mentions` collects every name that stands anywhere, as a variable, behind a dot or as a text: a method of
 which nothing in the file says the name is not called.
 """
 
@@ -120,9 +114,6 @@ class Mentions:
 
     def __or__(self, other: Mentions) -> Mentions:
         return Mentions(self.names | other.names, self.patterns | other.patterns)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names or any(re.fullmatch(each, name) for each in self.patterns)
 
 
 def mentions(node: ast.AST) -> Mentions:

@@ -1,23 +1,14 @@
-"""
----
-title: Names in a file
-summary: Where two modules call different things by one name, one of them gets another name in the file.
-needs: [export/needed]
----
-
-# Who keeps the name
+"""Where two modules call different things by one name, one of them gets another name in the file.
 
 A module is a space of names, and a file has one for all. What the file is about keeps its name. The others come in the order of the
-file, then what is imported, and who finds a name taken gets that of the module in front: `totals_batches`. Longer names make
+file, then what is imported, and who finds a name taken gets that of the module in front: `compiled_batches`. Longer names make
 longer lines. Where a line would have to be broken for that, it is the other one who gets another name. A
 module that is used as an object, such as `progress` in `progress.LinearSchedule`, becomes one with the module's public names.
 """
 
 from __future__ import annotations
 
-import ast
 import builtins
-from collections.abc import Iterator
 
 from labml_nn_optim.export.head import WIDTH
 from labml_nn_optim.export.modules import External, Module, Origin
@@ -35,7 +26,7 @@ class Naming:
         self.library = needed.library
         self.needed = needed
         modules = needed.modules
-        self._used = {name for module in modules for name in _identifiers(module)}
+        self._used = {name for module in modules for name in module.identifiers}
         self._names: dict[Key, str] = {}
         # A function of a module may mean the built-in that another module has replaced.
         self._taken: dict[str, Key | None] = dict.fromkeys(dir(builtins))
@@ -129,11 +120,3 @@ class Naming:
 
 def _stem(module: str) -> str:
     return module.rpartition(".")[2]
-
-
-def _identifiers(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, ast.arg):
-            yield node.arg

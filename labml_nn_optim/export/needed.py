@@ -1,11 +1,4 @@
-"""
----
-title: What a chapter needs
-summary: From a few names the search goes through all that these use, until nothing is added any more.
-needs: [export/catalog]
----
-
-# Which parts of the base are used
+"""From a few names the search goes through all that these use, until nothing is added any more.
 
 RAdam uses Adam, which uses the base class, which uses the plan of a step. Each of them stands in a module beside others that
 nobody of these needs. So the search does not go from module to module, but from definition to definition: a name in RAdam leads
@@ -21,12 +14,13 @@ to the class Adam, the names in that class lead on.
 - if a class of the chapter inherits it and it is public, since whoever uses the file may call it. The exception is a *door*, a
   method that imports another chapter when it is called. `schedule.then(...)` is one. Behind it are all other schedules.
 
-The list grows while it is applied: a method that stays has names in it, too. [Needed](#Needed) goes round until it does not.
+The list grows while it is applied: a method that stays has names in it, too. `Needed` goes round until it does not.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from labml_nn_optim.export.catalog import Entry
@@ -65,7 +59,8 @@ class Needed:
         self.namespaces: dict[str, None] = {}
         self.externals: set[External] = set()
         self.typing_only: set[External] = set()
-        self._mentions = Mentions()
+        self._names: set[str] = set()
+        self._patterns: set[str] = set()
         for root in self.roots:
             self._take(root)
         self._inherited = {
@@ -110,19 +105,19 @@ class Needed:
         before = self._size()
         for definition in list(self.definitions):
             self._use(definition.module, definition.used)
-            self._mentions |= definition.mentions
+            self._note(definition.mentions)
             members = tuple(self._members(definition))
             for member in members:
                 self._use(definition.module, member.used)
-                self._mentions |= member.mentions
+                self._note(member.mentions)
             if not self._is_closed(definition):
-                self._mentions |= Mentions(frozenset(member.name for member in members))
+                self._names.update(member.name for member in members)
             self.definitions[definition] = members
         return self._size() > before
 
     def _size(self) -> int:
         members = sum(map(len, self.definitions.values()))
-        return members + len(self.definitions) + len(self.externals) + len(self._mentions.names)
+        return members + len(self.definitions) + len(self.externals) + len(self._names)
 
     def _use(self, module: str, names: Iterable[str]) -> None:
         read = self.library.module(module)
@@ -134,6 +129,13 @@ class Needed:
                 target = self.typing_only if name in read.typing_only else self.externals
                 target.add(external)
 
+    def _note(self, found: Mentions) -> None:
+        self._names |= found.names
+        self._patterns |= found.patterns
+
+    def _is_mentioned(self, name: str) -> bool:
+        return name in self._names or any(re.fullmatch(each, name) for each in self._patterns)
+
     def _members(self, definition: Definition) -> Iterator[Member]:
         is_whole = definition.module in self.chapters or not self._is_closed(definition)
         is_inherited = definition in self._inherited
@@ -141,7 +143,7 @@ class Needed:
             name = member.name
             is_offered = is_inherited and not name.startswith("_") and not member.is_door
             is_special = name.startswith("__") and name.endswith("__")
-            if is_whole or is_offered or is_special or name in self._mentions:
+            if is_whole or is_offered or is_special or self._is_mentioned(name):
                 yield member
 
     # ## Base classes

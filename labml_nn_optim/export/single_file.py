@@ -1,11 +1,4 @@
-r"""
----
-title: Single files
-summary: A chapter and what it uses of the library, as one file that needs torch alone.
-needs: [export/edits, export/head, export/imports, export/naming]
----
-
-# A chapter that can be carried away
+r"""A chapter and what it uses of the library, as one file that needs torch alone.
 
 ```console
 $ python -m labml_nn_optim copy radam --to my_project/
@@ -16,12 +9,12 @@ that RAdam uses. It imports torch and nothing of this package, and gives the sam
 
 The file is made from the syntax trees, each time it is asked for, so that it is never older than the chapter:
 
-1. [find](catalog.py#find) turns a name into what the file is about.
-2. [Needed](needed.py#Needed) searches for all that this uses.
-3. [single_file](#single_file) puts it in order: a module after those that it imports, the chapter last.
+1. `find` turns a name into what the file is about.
+2. `Needed` searches for all that this uses.
+3. `single_file` puts it in order: a module after those that it imports, the chapter last.
 
-**Two things with one name.** `batches` is one function for [compiled rules](../compiled.py) and another for
-[sums](../totals.py). In one file the second is called `totals_batches`. The chapter's own names stay, and so do those of Python's
+**Two things with one name.** `batches` is one function for compiled rules and another for
+`sums`. In one file the first is called `compiled_batches`. What was asked for keeps its name, and so do Python's
 built-in functions.
 
 **Formatting.** The imports are sorted and broken as ruff does it. All other lines are copied.
@@ -59,7 +52,7 @@ class Piece:
 def single_file(library: Library, entries: Sequence[Entry], bare: bool = False) -> str:
     """Return the text of a file with all that `entries` are made of, and what they need.
 
-    - `entries`: what [find](catalog.py#find) has found, at least one
+    - `entries`: what `find` has found, at least one
     - `bare`: whether to leave out the prose but for the beginning of docstrings
 
     Raises `ExportError` for what cannot be carried away.

@@ -235,6 +235,12 @@ def test_two_figures_may_bring_one_file_but_not_two_files_to_one_place():
         make_page("x = 1\n", (Extra(figures=[once, other]),))
 
 
+def test_a_fact_brings_its_files_as_a_figure_does():
+    for path in ("../a.json", "a.md"):
+        with pytest.raises(SiteError, match=f"file '{path}': "):
+            make_page("x = 1\n", (Extra([Fact("A", "a", {path: FIXTURE / "mkdocs.yml"})]),))
+
+
 def test_the_card_shows_what_the_front_matter_says(course):
     course.generate()
     html = course.page("momentum")
