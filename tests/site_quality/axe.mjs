@@ -10,6 +10,8 @@ const MOST_SHIFT = 0.02;
 const TIMEOUT = 300_000;
 // What the colours of a page decide; all else is the same in the dark.
 const COLOURS = ["color-contrast", "link-in-text-block"];
+// What Lighthouse asks beyond the rules that axe-core has by itself.
+const MORE_RULES = ["target-size", "td-has-header", "table-fake-caption", "label-content-name-mismatch"];
 
 const SHIFT = `new Promise((done) => {
   let sum = 0;
@@ -46,6 +48,7 @@ export function views(pages, kinds, quick) {
 export async function axeProblems(browser, address, jobs) {
   const problems = [];
   const waiting = [...jobs];
+  let most = { shift: 0 };
   await Promise.all(Array.from({ length: TABS }, async () => {
     const context = await browser.createBrowserContext();
     const tab = await context.newPage();
@@ -62,12 +65,18 @@ export async function axeProblems(browser, address, jobs) {
       const url = request.url();
       if (!url.startsWith(address) && !/^(data|blob):/.test(url)) note(`asks another host: ${url}`);
     });
-    while ((visit = waiting.shift())) await check(tab, address, visit, note);
+    while ((visit = waiting.shift())) {
+      const shift = await check(tab, address, visit, note);
+      if (shift > most.shift) most = { ...visit, shift };
+    }
     await context.close();
   }));
+  const where = most.page ? `, on ${most.page} ${most.width}` : "";
+  console.log(`  largest layout shift: ${most.shift.toFixed(4)}${where}`);
   return problems;
 }
 
+// Returns how far the layout shifted.
 async function check(tab, address, { page, width, schemes }, note) {
   await tab.setViewport({ width, height: 900 });
   await tab.emulateMediaFeatures([
@@ -94,6 +103,7 @@ async function check(tab, address, { page, width, schemes }, note) {
     if (dark !== (scheme === "dark")) note(`is not ${scheme}`);
     const options = { resultTypes: ["violations"], elementRef: false };
     if (index) options.runOnly = { type: "rule", values: COLOURS };
+    else options.rules = Object.fromEntries(MORE_RULES.map((name) => [name, { enabled: true }]));
     const violations = await tab.evaluate(
       (options) => globalThis.axe.run(document, options).then((found) => found.violations.map(
         ({ id, nodes }) => ({ id, places: nodes.map((node) => node.target.join(" ")), why: nodes[0].failureSummary }),
@@ -105,4 +115,5 @@ async function check(tab, address, { page, width, schemes }, note) {
       note(`${scheme}: ${id}, ${places.length} times, first ${places[0]}: ${detail}`);
     }
   }
+  return shift;
 }
