@@ -226,7 +226,7 @@ def _name_sections(
         words = _first_words(section)
         if section.kind == "comment" and words:
             base = "-".join(filter(None, [section.scope, words]))
-            name = next(n for n in _numbered(base) if n not in taken)
+            name = next(n for n in _numbered(base) if _is_free(n, taken))
             _take(taken, name, section.prose[0].first, path)
             names[index] = name
     return names, frozenset(taken)
@@ -236,7 +236,7 @@ def _take_headings(
     taken: dict[str, int], piece: ParsedProse, path: Path, strict: bool
 ) -> ParsedProse:
     if not strict:
-        piece = prose.with_free_anchors(piece, taken)
+        piece = prose.with_free_anchors(piece, lambda name: _is_free(name, taken))
     for heading in piece.headings:
         _take(taken, heading.anchor, heading.line, path)
     for entry in piece.entries:
@@ -245,10 +245,14 @@ def _take_headings(
 
 
 def _take(taken: dict[str, int], anchor: str, line: int, path: Path) -> None:
-    if anchor in taken or LINE_ANCHOR.fullmatch(anchor):
+    if not _is_free(anchor, taken):
         first = f"line {taken[anchor]}" if taken.get(anchor) else "the page itself"
         raise SiteError(path, line, f"anchor {anchor!r} stands twice (first: {first})")
     taken[anchor] = line
+
+
+def _is_free(anchor: str, taken: dict[str, int]) -> bool:
+    return anchor not in taken and not LINE_ANCHOR.fullmatch(anchor)
 
 
 def _first_words(section: Section) -> str:

@@ -13,7 +13,7 @@ parse. Prose that is not strict shows such places as they are written.
 
 import itertools
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -125,8 +125,8 @@ def parse(
     return ParsedProse(tuple(tokens), headings, path, tuple(name_entries(tokens)), strict)
 
 
-def with_free_anchors(piece: ParsedProse, taken: Container[str]) -> ParsedProse:
-    """Return the piece with numbers behind the anchors of headings that are taken already."""
+def with_free_anchors(piece: ParsedProse, is_free: Callable[[str], bool]) -> ParsedProse:
+    """Return the piece with numbers behind the anchors of headings that are not free."""
     openings = [token for token in piece.tokens if token.type == "heading_open"]
     used: set[str] = set()
     headings = []
@@ -135,7 +135,7 @@ def with_free_anchors(piece: ParsedProse, taken: Container[str]) -> ParsedProse:
         anchor = next(
             name
             for name in itertools.chain([heading.anchor], names)
-            if name not in taken and name not in used
+            if is_free(name) and name not in used
         )
         used.add(anchor)
         token.attrSet("id", anchor)

@@ -58,7 +58,7 @@ class Pages:
 
     def __iter__(self):
         for chapter in self.course.chapters.values():
-            yield chapter, page(chapter, self.course, (), ()).partition("---\n\n")[2]
+            yield chapter, page(chapter, self.course).partition("---\n\n")[2]
 
 
 def text_of(html: str) -> str:
@@ -171,6 +171,12 @@ def test_docstrings_of_other_conventions_are_plain_text(tmp_path):
         html = made(tmp_path, f'"""{docstring}\n"""\n')
         assert "<strong>" not in html
         assert docstring.split("\n\n")[1] in text_of(html)
+
+
+def test_a_comment_or_heading_that_names_a_line_leaves_that_anchor_to_the_line(tmp_path):
+    assert 'id="line-2-2"' in made(tmp_path, "# line 2\nx = 1\n")
+    html = made(tmp_path, '"""Text.\n\n## Line 5\n"""\nx = 1\n')
+    assert re.findall(r'id="(line-5[^"]*)"', html) == ["line-5-2", "line-5"]
 
 
 def test_signs_of_plain_text_stay(tmp_path):
