@@ -79,9 +79,9 @@ def _rows(left: Values, right: Values) -> list[dict[str, Any]]:
             "cells": {
                 "label": label,
                 "left": f"{left[label]:#.3g}",
-                "place": places[0][label],
+                "place left": places[0][label],
                 "right": f"{right[label]:#.3g}",
-                "then": places[1][label],
+                "place right": places[1][label],
             },
         }
         for side, values in enumerate((left, right))

@@ -130,7 +130,7 @@ def test_a_chart_without_places_to_read_opens_as_a_table_of_what_it_draws(result
     place, files = chart_place(chart)
     _, (table,) = registered(files[f"explore/{of_place(place)['table']}.js"])
     assert table["title"] == "loss"
-    assert table["head"] == ["label", "left", "place", "right", "then"]
+    assert table["head"] == ["label", "left", "place left", "right", "place right"]
     assert table["rows"] == [["a", "1.00", "1", "0.750", "2"], ["b", "2.00", "2", "0.500", "1"]]
 
 
