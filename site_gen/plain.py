@@ -34,9 +34,11 @@ OTHER_CONVENTIONS = re.compile(
 )
 MARKDOWN = re.compile(
     r"^#{1,6} \S|^(?:```|~~~)|^\|.+\|\n\|[ :|-]+\|$|^\$\$|^\\begin\{\w+\*?\}"
-    r"|\[[^\]\n]+\]\([^)\s]+\)|(?<!\w)\*\*\w(?:[^*\n]*\w)?\*\*(?!\w)|\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$",
+    r"|(?<![\w\])])\[[^\]\n]+\]\([^)\s]+\)|(?<!\w)\*\*\w(?:[^*\n]*\w)?\*\*(?!\w)|\$[^$\n]*\\[a-zA-Z]+[^$\n]*\$",
     re.M,
 )
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)
+SPECIAL_NAME = re.compile(r"(?<!\w)__\w+__(?!\w)")
 # A line that starts like this, or holds that, says something by where it starts and ends.
 LAYOUT = re.compile(r"\s|[-*+:|>@#=~^•]|\.\. |\w{1,3}[.)]\s|.*[^.!?:]\s{2,}\S|.*::?$")
 LEAST_WIDTH = 40
@@ -46,6 +48,9 @@ def is_markdown(texts: Iterable[str]) -> bool:
     """Whether the prose of one file shows signs of Markdown and none of other conventions."""
     texts = list(texts)
     if any(OTHER_CONVENTIONS.search(text) for text in texts):
+        return False
+    # Names such as __init__ would lose their underscores.
+    if any(SPECIAL_NAME.search(CODE.sub("", text)) for text in texts):
         return False
     return any(MARKDOWN.search(text) for text in texts)
 

@@ -350,7 +350,9 @@ class _Cutter:
         return last + 1
 
     def _comment_text(self, number: int, column: int) -> Line:
-        text = self.lines[number - 1][column + 1 :].removeprefix(" ").expandtabs().rstrip()
+        # Frames such as `### Tests` are no headings: all of these signs mark the comment.
+        text = self.lines[number - 1][column:].lstrip("#")
+        text = text.removeprefix(" ").expandtabs().rstrip()
         cell = CELL.fullmatch(text)
         if cell:
             text = f"## {cell['title']}" if cell["title"] else ""

@@ -173,6 +173,13 @@ def test_docstrings_of_other_conventions_are_plain_text(tmp_path):
         assert docstring.split("\n\n")[1] in text_of(html)
 
 
+def test_names_with_underscores_frames_and_calls_of_generics_are_no_markdown(tmp_path):
+    for text in ("Calls __init__ of **it**.", "Calls List[int](x) of `y`.", "Calls `z` * 2 * 3."):
+        assert text in text_of(made(tmp_path, f"# {text}\nx = 1\n"))
+    assert "<strong>it</strong>" in made(tmp_path, "# Calls `__init__` of **it**.\nx = 1\n")
+    assert prose_of(made(tmp_path, "#########\n### Frame\n#########\nx = 1\n")) == ["#\nFrame"]
+
+
 def test_a_comment_or_heading_that_names_a_line_leaves_that_anchor_to_the_line(tmp_path):
     assert 'id="line-2-2"' in made(tmp_path, "# line 2\nx = 1\n")
     html = made(tmp_path, '"""Text.\n\n## Line 5\n"""\nx = 1\n')
