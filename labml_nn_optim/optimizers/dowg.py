@@ -126,6 +126,20 @@ class DoWG(DoG):
 # - **Watch `optimizer.param_groups[0]["r_bar"]`.** If it is far larger than the weights, noise has driven it there.
 #   It does not come back.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), with $\alpha$ as the factor and a line to 0. At 1, the default, the
+# held-out loss is 0.043, less than half of [DoG](dog.py)'s 0.091 and below [SGD](sgd.py)'s 0.045 at the best of eight
+# rates. At 0.3 it is seven times as large, and at 3 nothing is learned.
+#
+# DoWG starts sooner, as promised: the loss is 2.2 in step 32 for all seeds, where DoG needs a hundred steps. Then they
+# part. Seed 1 goes down steadily, to 0.29 in step 112. Seeds 0 and 2 jump: updates of 3.2 and 3.8, a quarter of the
+# 13.9 that all weights together are long at the start, and the loss is back above 2.4 in step 144 and in step 64. That
+# is the price of forgetting: nothing of the past holds a long step back.
+#
+# It shows at the end. Seed 1 has 99.41 %, as good as Adam, the others 98.98 and 99.14 %. The three seeds of DoG have
+# 99.00 to 99.16 %. One number less to choose, and more luck.
+#
 # ## Exercises
 #
 # **1.** With a constant gradient of 1, let $\bar r$ grow by a factor of $q$ in each step. Which $q$ is it?
