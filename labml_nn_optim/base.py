@@ -308,7 +308,16 @@ class GenericAdaptiveOptimizer(Optimizer):
         `closure`, if given, computes the loss and its gradients first, and the loss is returned.
         Raises `ValueError` for a sparse gradient, and for a [sharded parameter](sharded.py) or its gradient
         that the rule cannot run on; `TypeError` if a kind of decay was written into a group.
+
+        Within a function that `torch.compile` compiles, the step runs as it is: its numbers change from step to
+        step, and a compiler takes each for a constant.
         """
+        if torch.compiler.is_compiling():
+            outside: Callable[..., float | None] = torch.compiler.disable(self._step)  # type: ignore[no-untyped-call]
+            return outside(closure)
+        return self._step(closure)
+
+    def _step(self, closure: Callable[[], float] | None) -> float | None:
         loss = None
         if closure is not None:
             with torch.enable_grad():

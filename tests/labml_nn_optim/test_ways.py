@@ -295,3 +295,28 @@ def test_state_that_is_replaced_by_hand_is_used_from_then_on(way: str) -> None:
         return train(optimizer, steps=3, first=5)
 
     assert largest_difference(run(**WAYS[way]), run(per_tensor=True)) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_compiled_function_makes_the_steps_that_are_made_outside_of_one(name: str) -> None:
+    def run(compiled: bool) -> tuple[list[Parameter], list[int]]:
+        params = make_params(torch.float64)
+        optimizer = make(name, params, lr=0.02)
+
+        def train_step(step: torch.Tensor) -> None:
+            sum((param * param * step).sum() for param in params).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        call = torch.compile(train_step, backend="eager") if compiled else train_step
+        graphs = []
+        for step in range(1, 6):
+            call(torch.tensor(float(step)))
+            graphs.append(counters["stats"]["unique_graphs"])
+        return params, graphs
+
+    expected, _ = run(False)
+    found, graphs = run(True)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+    # The gradients are None in the first step, and zero_grad makes them so again.
+    assert graphs[1:] == [graphs[1]] * 4
