@@ -200,6 +200,25 @@ class ScheduleFreeSGD(ScheduleFree):
 # - **A layer that is unfrozen late** counts its own steps. It starts with $x = y = z$, and has a warm-up of its own.
 # - **BatchNorm, modes, half precision:** as in [Schedule-free learning](../schedule_free.py).
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), without a schedule and with 200 steps of warm-up. The search chose
+# $\alpha = 1$, the default, ten times the rate of [SGD with momentum](sgd.py). The held-out loss is 32 %
+# higher at 0.3 and 119 % at 3. At 1 it is 0.0343, SGD's at the best of eight rates 0.0453.
+#
+# In per cent for the seeds 0, 1 and 2:
+#
+# | after epoch | 1 | 2 | 3 |
+# |---|---:|---:|---:|
+# | schedule-free | 99.12, 99.12, 99.06 | 99.29, 99.36, 99.29 | 99.38, 99.28, 99.32 |
+# | SGD with momentum, line to 0 | 98.21, 97.37, 97.92 | 98.71, 98.34, 98.97 | 99.09, 98.83, 99.22 |
+#
+# It is ahead after every epoch and with every seed. After the first no other optimizer of this course is as good, and
+# there is no schedule to be told when to end. At the end AdamW, with 99.30 to 99.40 %, cannot be told from it.
+#
+# Not all of it is the average. SGD's 0.1 is the last rate before a cliff and cost one seed its start; at ten times
+# that rate schedule-free SGD does not fall, with 200 steps to warm up in. What SGD with a warm-up would do was not run.
+#
 # ## Exercises
 #
 # **1.** Show that with a tiny $\beta$ the rule is SGD with the mean of its points.
