@@ -38,7 +38,7 @@ def single_file_fact(chapter: Chapter) -> Fact | None:
 # Other pages are asked for again when one has changed, but a file only where the library has.
 @lru_cache(maxsize=1024)
 def _made(name: str, newest: int) -> Path | None:
-    library = Library(ROOT / LIBRARY)
+    library = _library(newest)
     try:
         text = single_file(library, [find(library, name)])
     except ExportError:
@@ -47,3 +47,9 @@ def _made(name: str, newest: int) -> Path | None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", newline="\n")
     return file
+
+
+@lru_cache(maxsize=1)
+def _library(newest: int) -> Library:
+    """Return the library as it was when `newest`, the time of the last change, was the newest."""
+    return Library(ROOT / LIBRARY)

@@ -13,6 +13,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from labml_nn_optim.export.modules import ExportError, Library, Origin
 
@@ -41,7 +42,7 @@ def find(library: Library, name: str) -> Entry:
     Raises `ExportError` for a name that means nothing, with the nearest ones, or two things.
     """
     name = name.removesuffix(".py")
-    tables = [list(table(library)) for table in (_chapters, _stems, _contents)]
+    tables = _tables(library)
     # `Depth` is a selector, `depth` a chapter. Where case tells nothing, chapters come first.
     for plain in (str, _plain):
         for entries in tables:
@@ -57,6 +58,12 @@ def find(library: Library, name: str) -> Entry:
     raise ExportError(
         f"name must be that of a chapter or of a class in one, got {name!r}{hint if near else ''}"
     )
+
+
+@lru_cache(maxsize=8)
+def _tables(library: Library) -> tuple[list[tuple[str, Entry]], ...]:
+    """Return the names and what they stand for: chapters, chapters without the folder, contents."""
+    return tuple(list(table(library)) for table in (_chapters, _stems, _contents))
 
 
 def _chapters(library: Library) -> Iterator[tuple[str, Entry]]:
