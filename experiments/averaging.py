@@ -72,8 +72,8 @@ from experiments.averaging_cli import Options, averaging_command
 from experiments.averaging_results import LAST, Comparison, load, panels, save
 from experiments.cli import notice, prepare, run_command
 from experiments.configuration import Configuration
-from experiments.curves import to_svg
 from experiments.data import data_root
+from experiments.drawing import to_svg
 from experiments.environment import choose_device, make_reproducible
 from experiments.line_charts import line_chart
 from experiments.mnist import MNIST

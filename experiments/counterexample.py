@@ -90,7 +90,7 @@ from torch import nn
 from experiments.cli import run_command
 from experiments.counterexample_cli import Options, counterexample_command
 from experiments.counterexample_results import Track, panels, save
-from experiments.curves import to_svg
+from experiments.drawing import to_svg
 from experiments.line_charts import line_chart, logarithmic_steps
 from experiments.records import write_atomically
 from labml_nn_optim import get_optimizer

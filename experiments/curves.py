@@ -20,10 +20,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import vl_convert
-
 from experiments.compact import compact
-from experiments.drawing import draw, draw_all
+from experiments.drawing import to_png, to_svg, to_svgs
 from experiments.records import Record, write_atomically
 
 Panel = dict[str, Any]
@@ -477,17 +475,6 @@ def _newest(lines: dict[tuple[str, str], dict[int, str]], step: int) -> Iterator
             yield texts[max(done)]
 
 
-def to_svg(spec: dict[str, Any]) -> str:
-    """Return the chart as an SVG file of its own, on white."""
-    return draw(spec)
-
-
-def to_png(spec: dict[str, Any]) -> bytes:
-    """Return the chart as a PNG file, two pixels for every unit of the SVG."""
-    png: bytes = vl_convert.vegalite_to_png({**spec, "background": "white"}, scale=2)
-    return png
-
-
 def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
     """Return the chart as HTML for a page: one SVG for each panel, so that they wrap on a phone.
 
@@ -505,7 +492,7 @@ def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
     prefix = f"curve-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     svgs = [
         _page_panel(svg, f"{prefix}-{index}", title, description)
-        for index, svg in enumerate(draw_all({**shared, **panel} for panel in panels))
+        for index, svg in enumerate(to_svgs({**shared, **panel} for panel in panels))
     ]
     return f'<div class="curves">{"".join(svgs)}</div>'
 

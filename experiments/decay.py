@@ -129,10 +129,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from experiments.cli import notice, prepare, run_command
-from experiments.curves import to_svg
 from experiments.data import Data, data_root
 from experiments.decay_cli import Options, decay_command
 from experiments.decay_results import LAYERS, NAMES, NO_DECAY, accuracy_panel, loss_panel
+from experiments.drawing import to_svg
 from experiments.environment import choose_device, describe_environment, make_reproducible
 from experiments.grids import Grid, save
 from experiments.line_charts import line_chart

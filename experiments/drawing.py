@@ -1,4 +1,4 @@
-"""Charts drawn in other processes: every core draws, and the pages are written meanwhile."""
+"""Charts of Vega-Lite become files; for a page, in other processes: every core draws, and prose is rendered meanwhile."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from typing import Any
 import vl_convert
 
 
-def draw(spec: dict[str, Any]) -> str:
-    """Return a chart of Vega-Lite as an SVG file of its own, on white."""
+def to_svg(spec: dict[str, Any]) -> str:
+    """Return the chart as an SVG file of its own, on white."""
     svg: str = vl_convert.vegalite_to_svg({**spec, "background": "white"})
     return svg
 
 
-def draw_all(specs: Iterable[dict[str, Any]]) -> list[str]:
-    """Return charts as `draw` does, drawn side by side by processes that wait for more afterwards."""
-    return list(_processes().map(draw, specs))
+def to_svgs(specs: Iterable[dict[str, Any]]) -> list[str]:
+    """Return charts as `to_svg` does, drawn side by side by processes that wait for more afterwards."""
+    return list(_processes().map(to_svg, specs))
+
+
+def to_png(spec: dict[str, Any]) -> bytes:
+    """Return the chart as a PNG file, two pixels for every unit of the SVG."""
+    png: bytes = vl_convert.vegalite_to_png({**spec, "background": "white"}, scale=2)
+    return png
 
 
 @lru_cache(maxsize=1)

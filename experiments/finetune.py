@@ -136,8 +136,8 @@ from torch.nn import functional
 
 from experiments.cli import notice, prepare, run_command
 from experiments.configuration import Configuration
-from experiments.curves import to_svg
 from experiments.data import Data, data_root, load_digits
+from experiments.drawing import to_svg
 from experiments.environment import choose_device, describe_environment, make_reproducible
 from experiments.finetune_cli import Options, finetune_command
 from experiments.finetune_results import NO_DECAY, panels, quartiles

@@ -67,7 +67,7 @@ class Panel:
 
 
 def line_chart(panels: Sequence[Panel]) -> Part:
-    """Return a chart of panels side by side, for `curves.to_svg` and `curves.to_page_svg`."""
+    """Return a chart of panels side by side, for `drawing.to_svg` and `curves.to_page_svg`."""
     return side_by_side(*map(_panel, panels))
 
 

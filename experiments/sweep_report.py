@@ -16,9 +16,8 @@ from experiments.curves import (
     quantity,
     side_by_side,
     steps_to,
-    to_png,
-    to_svg,
 )
+from experiments.drawing import to_png, to_svg
 from experiments.records import Record, write_atomically
 from experiments.search_space import Point
 from experiments.sensitivity import sensitivity_chart

@@ -75,8 +75,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from experiments.cli import notice, prepare, run_command
-from experiments.curves import to_svg
 from experiments.data import data_root
+from experiments.drawing import to_svg
 from experiments.environment import choose_device, describe_environment, make_reproducible
 from experiments.grids import Grid, save
 from experiments.line_charts import line_chart

@@ -14,7 +14,7 @@ from experiments.averaging import AVERAGES, Average, compare, main
 from experiments.averaging_results import FOLDER, LAST, NAMES, load_all, panels, save
 from experiments.cli import run_command
 from experiments.configuration import Configuration
-from experiments.curves import to_svg
+from experiments.drawing import to_svg
 from experiments.line_charts import line_chart
 from experiments.optimizers import choose_optimizer
 from experiments.records import RecordError

@@ -22,7 +22,7 @@ from experiments.counterexample import (
     stochastic,
 )
 from experiments.counterexample_results import FOLDER, load_all, panels
-from experiments.curves import to_svg
+from experiments.drawing import to_svg
 from experiments.line_charts import line_chart
 from tests.experiments.examples import assert_refused
 

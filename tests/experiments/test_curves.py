@@ -17,9 +17,8 @@ from experiments.curves import (
     seed_bands,
     thinned,
     to_page_svg,
-    to_png,
-    to_svg,
 )
+from experiments.drawing import to_png, to_svg
 from tests.experiments.examples import make_record
 from tests.site_gen.modules import ROOT
 

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from experiments import decay
 from experiments.cli import run_command
-from experiments.curves import to_svg
 from experiments.data import load_digits
 from experiments.decay import (
     KINDS,
@@ -43,6 +42,7 @@ from experiments.decay_results import (
     small_weights_panel,
     strengths,
 )
+from experiments.drawing import to_svg
 from experiments.grids import Grid, load_all, save
 from experiments.line_charts import line_chart
 from experiments.mnist import Model

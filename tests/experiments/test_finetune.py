@@ -9,8 +9,8 @@ import torch
 
 from experiments import finetune
 from experiments.cli import run_command
-from experiments.curves import to_svg
 from experiments.data import load_digits
+from experiments.drawing import to_svg
 from experiments.finetune import (
     DECAY_LRS,
     DECAYS,

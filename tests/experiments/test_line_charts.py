@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.curves import MOST_READINGS, to_page_svg, to_svg
+from experiments.curves import MOST_READINGS, to_page_svg
+from experiments.drawing import to_svg
 from experiments.line_charts import Line, Panel, line_chart, logarithmic_steps
 
 SVG = "{http://www.w3.org/2000/svg}"

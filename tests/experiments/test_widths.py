@@ -10,7 +10,7 @@ import torch
 
 from experiments import widths
 from experiments.cli import run_command
-from experiments.curves import to_svg
+from experiments.drawing import to_svg
 from experiments.grids import Grid, load_all, save
 from experiments.line_charts import line_chart
 from experiments.records import RecordError
