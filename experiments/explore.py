@@ -7,7 +7,6 @@ everything comes as scripts. Vega draws. `experiments.explore_runs` has what is 
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import re
@@ -98,24 +97,27 @@ def parted(chart: Chart) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     Layers that draw the same rows share a source. What can be read is found in the rows, so that the crosshair
     has none.
     """
-    form = copy.deepcopy(dict(chart))
     names: dict[str, str] = {}
     rows: dict[str, list[Any]] = {}
-    for number, panel in enumerate(form["hconcat"]):
-        for layer in panel["layer"]:
-            if _is_crosshair(layer):
-                layer["data"] = {"name": f"crosshair {number}"}
-            else:
-                own = layer["data"]["values"]
-                text = json.dumps(own, allow_nan=False)
-                name = names.setdefault(text, f"rows {len(names)}")
-                layer["data"], rows[name] = {"name": name}, own
-    return form, rows
+
+    def source(number: int, layer: Mapping[str, Any]) -> dict[str, str]:
+        if _is_crosshair(layer):
+            return {"name": f"crosshair {number}"}
+        own = layer["data"]["values"]
+        name = names.setdefault(json.dumps(own, allow_nan=False), f"rows {len(names)}")
+        rows[name] = own
+        return {"name": name}
+
+    panels = [
+        {**panel, "layer": [{**layer, "data": source(number, layer)} for layer in panel["layer"]]}
+        for number, panel in enumerate(chart["hconcat"])
+    ]
+    return {**chart, "hconcat": panels}, rows
 
 
 def browser_form(chart: Chart) -> dict[str, Any]:
     """Return a chart without rows for the browser, which has the legend and the values beside it."""
-    form = copy.deepcopy(dict(chart))
+    form: dict[str, Any] = _on_page(dict(chart))
     for layer in (layer for panel in form["hconcat"] for layer in panel["layer"]):
         encoding = layer["encoding"]
         if _is_crosshair(layer):
@@ -124,8 +126,7 @@ def browser_form(chart: Chart) -> dict[str, Any]:
             del encoding["description"]
         for name in {"color", "strokeDash"} & set(encoding):
             encoding[name] |= {"legend": None}
-    coloured: dict[str, Any] = _on_page(form)
-    return coloured
+    return form
 
 
 def page_colour(colour: str) -> str:
@@ -136,7 +137,7 @@ def page_colour(colour: str) -> str:
 
 
 def _on_page(part: Any) -> Any:
-    """Return a part of a description with the colours of the page."""
+    """Return a copy of a part of a description, with the colours of the page."""
     if isinstance(part, dict):
         return {key: _on_page(value) for key, value in part.items()}
     if isinstance(part, list):
