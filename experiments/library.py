@@ -71,9 +71,8 @@ def forget_changes() -> None:
     A change of docstrings, comments or layout is none: it would cost seconds to read all anew.
     """
     global _seen
-    root = Path(importlib.import_module(LIBRARY).__file__ or "").parent
     now = {}
-    for path, written in _files(str(root)):
+    for path, written in _library_files():
         known = _seen.get(path)
         if known is None or known[0] != written:
             known = (written, Path(path).read_text(encoding="utf-8"))
@@ -82,6 +81,15 @@ def forget_changes() -> None:
         for name in [name for name in sys.modules if name.split(".")[0] == LIBRARY]:
             del sys.modules[name]
     _seen = now
+
+
+def last_change() -> int:
+    """Return when the newest file of the library was written, in nanoseconds."""
+    return max(written for _, written in _library_files())
+
+
+def _library_files() -> Iterator[tuple[str, int]]:
+    return _files(str(Path(importlib.import_module(LIBRARY).__file__ or "").parent))
 
 
 def _files(folder: str) -> Iterator[tuple[str, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from experiments.code_versions import ROOT
-from experiments.library import LIBRARY
+from experiments.library import LIBRARY, last_change
 from labml_nn_optim.export import ExportError, Library, find, single_file
 from site_gen.chapters import Chapter
 from site_gen.plugins import Fact
@@ -24,9 +24,7 @@ def single_file_fact(chapter: Chapter) -> Fact | None:
     """Return the line with the file of a chapter of the library; None if it cannot be carried away."""
     if not (chapter.module or "").startswith(f"{LIBRARY}."):
         return None
-    root = ROOT / LIBRARY
-    newest = max(path.stat().st_mtime_ns for path in root.rglob("*.py"))
-    file = _made(chapter.name, newest)
+    file = _made(chapter.name, last_change())
     if file is None:
         return None
     path = f"{SITE_FOLDER}/{chapter.name}.py"
