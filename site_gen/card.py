@@ -36,8 +36,7 @@ def card(chapter: Chapter, course: Course, added: Sequence[Fact]) -> list[Fact]:
         facts.append(Fact("Source", _source_link(chapter, course)))
     for fact in facts:
         check_html(fact.value, chapter)
-        for path, file in fact.files.items():
-            course.bring(path, file, chapter)
+        course.bring(fact.files, chapter)
     return facts
 
 

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -107,11 +107,15 @@ class Course:
                 return path
         return None
 
-    def bring(self, path: str, file: Path, chapter: Chapter) -> None:
-        """Take any file into the site, at a path from its root, for a page that links to it.
+    def bring(self, files: Mapping[str, Path], chapter: Chapter) -> None:
+        """Take any files into the site, at paths from its root, for a page that links to them.
 
         Raises SiteError for a path out of the site, one that is taken, and a file that is not there.
         """
+        for path, file in files.items():
+            self._bring(path, file, chapter)
+
+    def _bring(self, path: str, file: Path, chapter: Chapter) -> None:
         if self.assets.get(path) == file:
             # Many pages may bring the same file, and to look at it takes longer than all else here.
             return

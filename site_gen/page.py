@@ -164,6 +164,5 @@ def _brought(figures: Sequence[Figure], chapter: Chapter, course: Course) -> Seq
             )
         taken.add(figure.anchor)
         check_html(figure.html, chapter)
-        for path, file in figure.files.items():
-            course.bring(path, file, chapter)
+        course.bring(figure.files, chapter)
     return figures
