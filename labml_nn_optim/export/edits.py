@@ -13,11 +13,11 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
+from labml_nn_optim.export.head import WIDTH
 from labml_nn_optim.export.modules import Definition, Member, Module
 
 __all__ = ["copied", "short_docstring"]
 
-WIDTH = 100
 # Behind the head of a block and behind a docstring.
 OPENINGS = (":", '"""')
 DIRECTIVE = re.compile(r"\s*#\s*(type|noqa|fmt|ruff|mypy)\b:?")

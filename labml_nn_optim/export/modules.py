@@ -105,6 +105,7 @@ class Module:
     - `imported`: those of them that it imports as soon as it is imported itself
     - `imports`: what it imports from elsewhere
     - `typing_only`: names of imports that only a type checker sees
+    - `comments`: the lines that are comments, outside of brackets and texts
     - `removed`: the lines, first and last, of statements that a single file has no use for
 
     Raises `ExportError` for a statement that is no definition.
@@ -127,7 +128,7 @@ class Module:
             for node in ast.walk(self.tree)
             if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and _is_docstring(node.body[0])
         ]
-        self._comments = full_line_comments(text)
+        self.comments = full_line_comments(text)
         self._doors: list[int] = []
         for node in ast.walk(self.tree):
             if isinstance(node, FUNCTIONS):
@@ -154,7 +155,7 @@ class Module:
             taken.update(range(self.first_line(node), (node.end_lineno or 0) + 1))
         lines = sorted(
             number
-            for number in self._comments
+            for number in self.comments
             if number not in taken and self.lines[number - 1].startswith("#")
         )
         runs: list[tuple[int, int]] = []
@@ -172,17 +173,12 @@ class Module:
         names = [each.id for each in nodes if isinstance(each, ast.Name)]
         return frozenset(names + [each.arg for each in nodes if isinstance(each, ast.arg)])
 
-    @property
-    def comments(self) -> frozenset[int]:
-        """The lines that are comments, outside of brackets and texts."""
-        return self._comments
-
     def first_line(self, node: ast.stmt) -> int:
         """Return the line of the comment above a statement and its decorators, if there is one."""
         decorators: list[ast.expr] = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(each.lineno for each in decorators)])
         indent = self.lines[first - 1][: node.col_offset]
-        while first - 1 in self._comments and self.lines[first - 2].startswith(f"{indent}#"):
+        while first - 1 in self.comments and self.lines[first - 2].startswith(f"{indent}#"):
             first -= 1
         return first
 
