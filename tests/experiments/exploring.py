@@ -7,8 +7,10 @@ from html import escape
 from pathlib import Path
 from shutil import copy
 
+import pytest
 from playwright.sync_api import Browser, Page
 
+from experiments import committed, explore
 from experiments.pages import ASSETS
 from site_gen.plugins import Figure
 from site_gen.security import policy
@@ -40,6 +42,15 @@ def write_page(folder: Path, name: str, figures: Sequence[Figure]) -> Path:
     page = folder / f"pages/{name}.html"
     page.write_text(PAGE.format(policy=escape(policy(())), name=name, html=html))
     return page
+
+
+@contextlib.contextmanager
+def results_in(folder: Path) -> Iterator[None]:
+    """Take the records, and put what is made of them, below a folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(committed, "RESULTS", folder / "results")
+        patch.setattr(explore, "MADE", folder / "made")
+        yield
 
 
 @contextlib.contextmanager

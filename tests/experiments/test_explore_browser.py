@@ -7,11 +7,10 @@ from statistics import median
 import pytest
 from playwright.sync_api import Page, expect
 
-from experiments import committed, explore
 from experiments.records import Record, load_all, save
 from experiments.run_figures import optimizer_figures
 from tests.experiments.examples import make_record
-from tests.experiments.exploring import axis_labels, explorer, exploring, write_page
+from tests.experiments.exploring import axis_labels, explorer, exploring, results_in, write_page
 from tests.site_gen.browsing import NEEDS_BROWSER, opened, serving
 
 pytestmark = NEEDS_BROWSER
@@ -36,9 +35,7 @@ def falling(start: float, **changes) -> Record:
 def site(tmp_path_factory) -> Iterator[Path]:
     """A page on Adam, of MNIST and of CIFAR-10, beside AdamW, and RAdam to compare with."""
     folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(committed, "RESULTS", folder / "results")
-        patch.setattr(explore, "MADE", folder / "made")
+    with results_in(folder):
         for number, name in enumerate(("adam", "adamw", "radam")):
             for seed in range(3):
                 run = falling(2 + number + seed / 4, optimizer=name, seed=seed)

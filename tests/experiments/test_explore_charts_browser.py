@@ -8,15 +8,16 @@ import pytest
 from markupsafe import Markup
 from playwright.sync_api import Page, expect
 
-from experiments import committed, explore
-from experiments.curves import PALETTE, side_by_side, to_svg
+from experiments import committed
+from experiments.curves import PALETTE, side_by_side
+from experiments.drawing import to_svg
 from experiments.group_charts import Shade, TreePanel
 from experiments.line_charts import Line, Panel
 from experiments.plots import Plot, draw
 from experiments.records import load_all, save
 from experiments.run_figures import search_figure
 from tests.experiments.examples import make_record
-from tests.experiments.exploring import axis_labels, explorer, exploring, write_page
+from tests.experiments.exploring import axis_labels, explorer, exploring, results_in, write_page
 from tests.site_gen.browsing import NEEDS_BROWSER, opened
 
 pytestmark = NEEDS_BROWSER
@@ -41,9 +42,7 @@ SEARCHES = {"radam": {0.001: 0.25, 0.01: 0.125, 0.1: None}, "adamw": {0.001: 0.5
 def site(tmp_path_factory) -> Iterator[Path]:
     """A page with a chart of three panels, one of eight lines, one of two searches, and a tree."""
     folder = tmp_path_factory.mktemp("site")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(committed, "RESULTS", folder / "results")
-        patch.setattr(explore, "MADE", folder / "made")
+    with results_in(folder):
         searches = [
             make_record(optimizer=name, lr=lr, value=loss)
             for name, losses in SEARCHES.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tarfile
 import venv
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2]
+from tests.commands import run
+
 PROGRAM = """
 import json, sys
 import torch
@@ -31,13 +31,6 @@ print(json.dumps([param.tolist() != [1.0] * 3, [name for name in others if name 
 """
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command: object, folder: Path = ROOT) -> str:
-    words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from site_gen.security import script_hashes
-from tests.site_gen.modules import ROOT
+from tests.commands import run
 
 ZENSICAL = shutil.which("zensical", path=Path(sys.executable).parent)
 
@@ -32,14 +31,6 @@ def pages(site: Path) -> dict[str, str]:
 def contents(html: str) -> str:
     """What the generator of this project has put on a page."""
     return html.partition('<div class="lit-page')[2].partition("</article>")[0].strip()
-
-
-def run(*command: object) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_zensical_makes_the_same_pages_of_the_same_folder(this_site):
