@@ -28,8 +28,8 @@ nothing.
 
 ## What the runs say
 
-- **Twenty-three of the 45 are close.** Their medians lie between 99.31 and 99.43 %. Adam's is 99.41 and
-  AdamW's 99.36 %, and what AdamW does differently hardly moves a weight in a run this short. The
+- **Twenty-three of the 45 are close.** Their medians lie between 99.31 and 99.43 %. Adam's is 99.41
+  and AdamW's 99.36 %, and what AdamW does differently hardly moves a weight in a run this short. The
   worst seed of [Muon](../labml_nn_optim/optimizers/muon.py), 99.41 %, is better than the best seeds
   of twelve of them, and its median is one image ahead of Adam's. Who ranks these twenty-three ranks
   mostly seeds.
@@ -47,9 +47,10 @@ nothing.
   [Sophia](../labml_nn_optim/optimizers/sophia.py), Lion, MARS and Grams, were not tried beyond three
   times their rate.
 - **Defaults would have told another story.** Signum, Yogi, Adadelta, NAdamW and 8-bit Adam were
-  searched and came out at their default, and so did the four whose rate is a factor on what they find. Adam's costs 21 % in held-out loss, those of RAdam, AdaBelief, Adafactor
-  and Sophia more than double it, ASGD's makes it five times as large, LAMB's and SGD's six times, and with
-  RMSprop's nothing is learned.
+  searched and came out at their default, and so did the four whose rate is a factor on what they
+  find. Adam's costs 21 % in held-out loss, those of RAdam, AdaBelief, Adafactor and Sophia more than
+  double it, ASGD's makes it five times as large, LAMB's and SGD's six times, and with RMSprop's
+  nothing is learned.
 - **A good start is not a good end.** After one epoch the best medians are those of the rules without
   a schedule, [schedule-free SGD](../labml_nn_optim/optimizers/schedule_free_sgd.py), 99.12 %, and
   [schedule-free AdamW](../labml_nn_optim/optimizers/schedule_free_adamw.py), 99.03 %: their average is
