@@ -27,7 +27,7 @@ from site_gen.feed import FEED, changes_page, feed
 from site_gen.finish import finish
 from site_gen.llms import LLMS, llms_txt
 from site_gen.page import page
-from site_gen.plugins import Plugin, additions, load_plugins
+from site_gen.plugins import Plugin, additions, files_of_all, load_plugins
 
 ASSETS = Path(__file__).parent / "assets"
 ASSET_FOLDER = "assets/site_gen"
@@ -63,7 +63,8 @@ def generate(settings: Settings) -> Generated:
     course = Course(read_chapters(settings), settings)
     files = pages(course, plugins) | shared_files(course)
     assets = _assets(settings, plugins)
-    for path, source in _together(_docs(settings), course.assets, assets).items():
+    made = files_of_all(course, plugins)
+    for path, source in _together(_docs(settings), course.assets, assets, made).items():
         files[path] = source.read_bytes()
     _prepare(settings.pages)
     changed = {path for path in files if _write(settings.pages / path, files[path])}

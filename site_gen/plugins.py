@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 from markupsafe import Markup
 
 from site_gen.chapters import Chapter
+from site_gen.course import Course
 from site_gen.errors import SiteError, shown
 
 UNSAFE_ELEMENT = re.compile(r"<\s*(script|iframe|object|embed|link|meta|base)\b", re.I)
@@ -72,6 +73,14 @@ class Plugin(Protocol):
         """Return scripts (.js) and styles (.css) that every page loads."""
 
 
+@runtime_checkable
+class MakesFiles(Protocol):
+    """What a plugin has to offer besides if it makes files out of all chapters together."""
+
+    def files(self, course: Course) -> Mapping[str, Path]:
+        """Return files for the site, by their paths there."""
+
+
 class PluginError(Exception):
     """A plugin that cannot be loaded or used."""
 
@@ -82,14 +91,15 @@ def load_plugins(names: Sequence[str]) -> tuple[Plugin, ...]:
 
 
 @contextmanager
-def blaming(plugin: Plugin, chapter: Chapter) -> Iterator[None]:
-    """Turn whatever goes wrong in a plugin into a PluginError that names it and the chapter."""
+def blaming(plugin: Plugin, chapter: Chapter | None = None) -> Iterator[None]:
+    """Turn whatever goes wrong in a plugin into a PluginError that names it and the chapter, if any."""
     try:
         yield
     except Exception as error:
         name = type(plugin).__module__
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise PluginError(f"{shown(chapter.path)}:1: plugin {name}: {what}") from error
+        place = f"{shown(chapter.path)}:1: " if chapter else ""
+        raise PluginError(f"{place}plugin {name}: {what}") from error
 
 
 def additions(chapter: Chapter, plugins: Sequence[Plugin]) -> Additions:
@@ -101,6 +111,16 @@ def additions(chapter: Chapter, plugins: Sequence[Plugin]) -> Additions:
             facts += plugin.facts(chapter)
             figures += plugin.figures(chapter)
     return Additions(facts, figures)
+
+
+def files_of_all(course: Course, plugins: Sequence[Plugin]) -> dict[str, Path]:
+    """Return the files that plugins make out of all chapters together. Raises PluginError."""
+    files: dict[str, Path] = {}
+    for plugin in plugins:
+        if isinstance(plugin, MakesFiles):
+            with blaming(plugin):
+                files |= plugin.files(course)
+    return files
 
 
 def check_html(html: str | Markup, chapter: Chapter) -> None:

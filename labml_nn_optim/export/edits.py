@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from labml_nn_optim.export.head import WIDTH
 from labml_nn_optim.export.modules import Definition, Member, Module
 
-__all__ = ["copied", "short_docstring"]
+__all__ = ["bare_lines", "copied", "short_docstring"]
 
 # Behind the head of a block and behind a docstring.
 OPENINGS = (":", '"""')
@@ -36,21 +36,34 @@ def copied(
     - `new_names`: what names at the top of its module are called in the file, where that is another name
     - `bare`: whether to leave out comments and all but the beginning of docstrings
     """
-    lines: dict[int, str | None] = {
-        number: module.lines[number - 1] for number in range(definition.first, definition.last + 1)
-    }
+    lines = _numbered(module, definition.first, definition.last)
     gone = set(definition.members) - set(members)
     for first, last in [*((each.first, each.last) for each in gone), *module.removed]:
         lines |= dict.fromkeys(lines.keys() & range(first, last + 1))
     _rename(lines, definition, new_names)
     if bare:
-        for number in lines.keys() & module.comments:
-            if not DIRECTIVE.match(module.lines[number - 1]):
-                lines[number] = None
-        for node in module.docstrings:
-            if lines.get(node.lineno) is not None:
-                _shorten(lines, node)
+        _make_bare(lines, module)
     return _without_gaps(lines[number] for number in sorted(lines))
+
+
+def bare_lines(module: Module, first: int, last: int) -> list[str]:
+    """Return the lines from `first` to `last` without comments, and with short docstrings."""
+    lines = _numbered(module, first, last)
+    _make_bare(lines, module)
+    return _without_gaps(lines[number] for number in sorted(lines))
+
+
+def _numbered(module: Module, first: int, last: int) -> dict[int, str | None]:
+    return {number: module.lines[number - 1] for number in range(first, last + 1)}
+
+
+def _make_bare(lines: dict[int, str | None], module: Module) -> None:
+    for number in lines.keys() & module.comments:
+        if not DIRECTIVE.match(module.lines[number - 1]):
+            lines[number] = None
+    for node in module.docstrings:
+        if lines.get(node.lineno) is not None:
+            _shorten(lines, node)
 
 
 def _rename(

@@ -293,6 +293,34 @@ def test_a_file_of_a_figure_cannot_stand_in_for_one_of_the_course(course):
     assert "kept/run.json" in result.stderr
 
 
+MAKING = (
+    "from pathlib import Path\n"
+    "class Plugin:\n"
+    "    def facts(self, chapter): return []\n"
+    "    def figures(self, chapter): return []\n"
+    "    def assets(self): return []\n"
+    "    def files(self, course):\n"
+    "        made = Path(__file__).parent / 'made.txt'\n"
+    "        made.write_text(' '.join(sorted(course.chapters)))\n"
+    "        return {'lists/names.txt': made}\n"
+)
+
+
+def test_a_plugin_can_make_files_out_of_all_chapters(course):
+    course.write("extras.py", MAKING)
+    course.settings(plugins=["extras:Plugin"])
+    result = run(course, "build")
+    assert result.returncode == 0, result.stderr
+    assert "descent" in (course.root / "site/lists/names.txt").read_text().split()
+
+
+def test_a_plugin_that_fails_to_make_files_is_named_in_one_line(course):
+    course.write("extras.py", MAKING.replace("sorted(course.chapters)", "1 / 0"))
+    course.settings(plugins=["extras:Plugin"])
+    result = run(course, "generate")
+    assert_one_line_error(result, "plugin extras: ZeroDivisionError: division by zero")
+
+
 def test_a_plugin_that_fails_is_named_in_one_line(course):
     course.write(
         "extras.py",
