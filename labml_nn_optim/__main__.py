@@ -1,4 +1,4 @@
-"""The command line: `python -m labml_nn_optim copy | list`."""
+"""The command line: `python -m labml_nn_optim copy | list | new-chapter`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from labml_nn_optim.export import ExportError, Library, find, single_file
 from labml_nn_optim.registry import optimizer_names, summary
+from labml_nn_optim.skeleton import Chapter, SkeletonError, write_chapter
+from labml_nn_optim.skeleton.kinds import KINDS
 
 GAP = "  "
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except ExportError as error:
+    except (ExportError, SkeletonError) as error:
         parser.error(str(error))
     except BrokenPipeError:
         # Whoever reads has seen enough.
@@ -41,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m labml_nn_optim", description="Chapters to take along.")
-    commands = parser.add_subparsers(required=True, metavar="copy | list", title="commands")
+    commands = parser.add_subparsers(
+        required=True, metavar="copy | list | new-chapter", title="commands"
+    )
     copy = commands.add_parser("copy", help="write a chapter, and all it uses, into one file")
     copy.add_argument(
         "names",
@@ -56,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     copy.set_defaults(run=_copy)
     listing = commands.add_parser("list", help="print the optimizers and what each is about")
     listing.set_defaults(run=_list)
+    new = commands.add_parser("new-chapter", help="write a chapter to begin with, in a checkout")
+    new.add_argument("name", metavar="NAME", help="that of its file, such as my_rule")
+    new.add_argument("--kind", choices=[*KINDS], default="optimizer", help="what it is about")
+    new.add_argument(
+        "--class", dest="class_name", metavar="CLASS", help="that of its class; MyRule if not given"
+    )
+    new.set_defaults(run=_new_chapter)
     return parser
 
 
@@ -81,6 +92,18 @@ def _list(_: argparse.Namespace) -> None:
         print(f"{name:{room}}{GAP}{first}")
         for line in others:
             print(f"{'':{room}}{GAP}{line}")
+
+
+def _new_chapter(options: argparse.Namespace) -> None:
+    chapter = Chapter.named(options.name, options.kind, options.class_name)
+    written = write_chapter(Path(__file__).parents[1], chapter)
+    for path in written.new:
+        print(f"new      {path}")
+    for path in written.changed:
+        print(f"changed  {path}")
+    print("\nLeft to do, all of it from the root of the checkout:\n")
+    for number, text in enumerate(written.left, start=1):
+        print(f"{number}. {text}")
 
 
 if __name__ == "__main__":

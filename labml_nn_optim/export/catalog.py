@@ -19,6 +19,8 @@ from labml_nn_optim.export.modules import ExportError, Library, Origin
 
 __all__ = ["Entry", "find"]
 
+# Folders that hold no chapters.
+TOOLS = ("export", "skeleton")
 RULES = "param_groups"
 READER = ("groups", "param_groups")
 
@@ -94,8 +96,8 @@ def _contents(library: Library) -> Iterator[tuple[str, Entry]]:
 
 
 def _modules(library: Library) -> list[str]:
-    own = f"{library.package}.{__name__.split('.')[-2]}."
-    return [name for name in library.names if not name.startswith(own)]
+    tools = tuple(f"{library.package}.{folder}." for folder in TOOLS)
+    return [name for name in library.names if not name.startswith(tools)]
 
 
 def _with_reader(library: Library, roots: list[Origin]) -> tuple[Origin, ...]:

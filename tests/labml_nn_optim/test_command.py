@@ -64,8 +64,8 @@ def test_a_file_that_is_there_stays_without_force(tmp_path: Path) -> None:
             "--to must be a folder that is there, got 'no/such/folder'\n",
         ),
         (["copy"], "the following arguments are required: NAME\n"),
-        (["print"], "argument copy | list: invalid choice: 'print'"),
-        ([], "the following arguments are required: copy | list\n"),
+        (["print"], "argument copy | list | new-chapter: invalid choice: 'print'"),
+        ([], "the following arguments are required: copy | list | new-chapter\n"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(arguments: list[str], message: str) -> None:

@@ -22,7 +22,7 @@ WHOLE_LIBRARY_ONLY = {"configs", "param_groups/constructor", "registry"}
 def chapters() -> list[str]:
     library = Library()
     paths = ("/".join(name.split(".")[1:]) for name in library.names)
-    return [path for path in paths if not path.startswith("export/")]
+    return [path for path in paths if not path.startswith(("export/", "skeleton/"))]
 
 
 CARRIED = [name for name in chapters() if name not in WHOLE_LIBRARY_ONLY]
