@@ -48,6 +48,11 @@ class Chapter:
             )
         if keyword.iskeyword(stem):
             raise SkeletonError(f"NAME must be no word of Python's, got {stem!r}")
+        ending = KINDS[kind].class_name.removeprefix(NAME).lower()
+        if ending and stem.endswith(ending):
+            raise SkeletonError(
+                f"NAME must not end in {ending}, which its class does, got {stem!r}"
+            )
         name = name or "".join(word.capitalize() for word in stem.split("_"))
         if name.lower() != stem.replace("_", "") or not name[0].isupper():
             raise SkeletonError(
