@@ -54,6 +54,7 @@ class Course:
             self.chapters[chapter.name] = chapter
         self.assets: dict[str, Path] = {}
         self.by_path = {chapter.path.resolve(): chapter for chapter in self.chapters.values()}
+        self._found: dict[tuple[Path, str], Chapter | None] = {}
         self.resolution = Resolution(self.chapters, settings)
         self.parts = tuple(self._parts())
         self._check_needs()
@@ -72,7 +73,8 @@ class Course:
     def relative(self, path: str, seen_from: Chapter) -> str:
         """Return the address of `path`, relative to the root of the site, as seen from a page."""
         folder = posixpath.dirname(self._page(seen_from.name) + "x")
-        relative = posixpath.relpath(path or ".", folder or ".")
+        # Of paths without a root the system would be asked, thousands of times, where it is.
+        relative = posixpath.relpath(f"/{path}", f"/{folder}")
         return f"{relative}/" if not path or path.endswith("/") else relative
 
     def find(self, path: str, seen_from: Chapter) -> Chapter | None:
@@ -80,6 +82,12 @@ class Course:
 
         `adam.html` beside the source is the page of `adam.py`, and `index.html` of `__init__.py`.
         """
+        key = (seen_from.path.parent, path)
+        if key not in self._found:
+            self._found[key] = self._find(path, seen_from)
+        return self._found[key]
+
+    def _find(self, path: str, seen_from: Chapter) -> Chapter | None:
         file = (seen_from.path.parent / unquote(path)).resolve()
         name = unquote(path).strip("/").removesuffix(".py").removesuffix(".md")
         if file.suffix != ".html":
@@ -126,7 +134,8 @@ class Course:
             raise SiteError(chapter.path, 1, f"file {path!r}: pages are made from chapters")
         if not file.is_file():
             raise SiteError(chapter.path, 1, f"file {path!r}: there is no {shown(file)}")
-        if self.assets.setdefault(path, file.resolve()) != file.resolve():
+        resolved = file.resolve()
+        if self.assets.setdefault(path, resolved) != resolved:
             message = f"file {path!r}: is already {shown(self.assets[path])}"
             raise SiteError(chapter.path, 1, message)
 
