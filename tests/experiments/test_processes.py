@@ -1,4 +1,4 @@
-"""Runs that several processes share, started by torchrun."""
+"""Runs that several processes share, started by torchrun or as it starts them."""
 
 import contextlib
 import json
@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
+import socket
 import time
 from pathlib import Path
 
@@ -16,36 +15,50 @@ import torch
 
 from experiments import processes
 from experiments.data import ROOT_VARIABLE
+from tests.experiments import shared_batches
+from tests.forked import start_module
 
 ROOT = Path(__file__).parents[2]
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-TORCHRUN += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-MNIST = ["-m", "experiments.mnist", "--data", "digits", "--threads", "1", "--no-curves"]
-ENVIRONMENT = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
+OPTIONS = ["--data", "digits", "--threads", "1", "--no-curves"]
+MNIST = ["experiments.mnist", *OPTIONS]
+OFTEN = ["tests.experiments.saving_often", *OPTIONS]
+LIMIT = 240
 
 
-def start(*command):
-    return subprocess.Popen(
-        list(map(str, command)),
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def torchrun(module, *words):
+    """Start `torchrun` with two processes."""
+    address = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command = ["--nproc-per-node", "2", *address, "-m", module, *words]
+    environment = {"PYTHONPATH": str(ROOT)}
+    return start_module("torch.distributed.run", *command, environment=environment)
 
 
-def finish(process, limit=240):
+def start_two(module, *words):
+    """Start two processes that are told of each other what torchrun tells its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [
+        start_module(module, *words, environment=world | {"RANK": rank, "LOCAL_RANK": rank})
+        for rank in ("0", "1")
+    ]
+
+
+def finish(*started):
+    """Wait for the end of processes; gives the status of each, all output and all errors."""
     try:
-        output, errors = process.communicate(timeout=limit)
+        ends = [process.communicate(LIMIT) for process in started]
     finally:
-        process.kill()
-    return process.returncode, output, errors
+        for process in started:
+            process.kill()
+    output, errors = map("".join, zip(*ends, strict=True))
+    return [process.returncode for process in started], output, errors
 
 
-def done(*command):
-    status, output, errors = finish(start(*command))
-    assert status == 0, errors
+def done(*started):
+    statuses, output, errors = finish(*started)
+    assert set(statuses) == {0}, errors
     return output, errors
 
 
@@ -81,9 +94,8 @@ def cifar_root():
 def trained(tmp_path_factory):
     """What one process found, and what each of two."""
     folder = tmp_path_factory.mktemp("trained")
-    script = Path(__file__).with_name("shared_batches.py")
-    done(sys.executable, script, folder)
-    done(*TORCHRUN, script, folder)
+    done(start_module(shared_batches.__name__, folder))
+    done(*start_two(shared_batches.__name__, folder))
     return [torch.load(folder / f"{name}.pt") for name in ("0-of-1", "0-of-2", "1-of-2")]
 
 
@@ -119,8 +131,8 @@ def test_frozen_scales_stay_as_they_were(trained):
 
 def test_torchrun_leaves_one_record_with_the_curves_of_one_process(tmp_path):
     options = [*MNIST, "--epochs", 0.5, "--out"]
-    done(sys.executable, *options, tmp_path / "one")
-    output, errors = done(*TORCHRUN, *options, tmp_path / "two")
+    done(start_module(*options, tmp_path / "one"))
+    output, errors = done(torchrun(*options, tmp_path / "two"))
     one, two = record_in(tmp_path / "one"), record_in(tmp_path / "two")
     assert (one["environment"]["processes"], two["environment"]["processes"]) == (1, 2)
     assert one["configuration"] == two["configuration"]
@@ -134,8 +146,8 @@ def test_torchrun_leaves_one_record_with_the_curves_of_one_process(tmp_path):
 @contextlib.contextmanager
 def two_under_way(folder, *options):
     """Two processes that have written a checkpoint, as children of torchrun."""
-    launcher = start(*TORCHRUN, *MNIST, "--epochs", 3, "--out", folder, *options)
-    limit = time.monotonic() + 240
+    launcher = torchrun(*OFTEN, "--epochs", 3, "--out", folder, *options)
+    limit = time.monotonic() + LIMIT
     while not list(folder.glob("*/step-*.pt")) and launcher.poll() is None:
         assert time.monotonic() < limit
         time.sleep(0.1)
@@ -169,12 +181,12 @@ def test_two_that_a_signal_stopped_go_on_together_or_one_goes_on_alone(tmp_path)
     (line,) = stop_after_a_while(folder, signal.SIGTERM)
     assert re.match(r"error: stopped after step \d+; the checkpoint is .*--resume$", line)
     shutil.copytree(folder, alone)
-    _, errors = done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", folder, "--resume")
+    _, errors = done(*start_two(*MNIST, "--epochs", 3, "--out", folder, "--resume"))
     (line,) = own_lines(errors)
     assert re.match(r"note: going on after step \d+ of 69$", line)
-    done(*TORCHRUN, *MNIST, "--epochs", 3, "--out", tmp_path / "straight")
+    done(*start_two(*MNIST, "--epochs", 3, "--out", tmp_path / "straight"))
     assert record_in(folder)["curves"] == record_in(tmp_path / "straight")["curves"]
-    _, errors = done(sys.executable, *MNIST, "--epochs", 3, "--out", alone, "--resume")
+    _, errors = done(start_module(*MNIST, "--epochs", 3, "--out", alone, "--resume"))
     assert "note: the checkpoint was made with processes 2, this run has 1" in errors
     assert record_in(alone)["final"]["step"] == 69
 
@@ -182,8 +194,8 @@ def test_two_that_a_signal_stopped_go_on_together_or_one_goes_on_alone(tmp_path)
 def test_one_process_that_hears_a_signal_stops_the_other(tmp_path):
     with two_under_way(tmp_path) as launcher:
         os.kill(workers_of(launcher)[-1], signal.SIGTERM)
-        status, _, errors = finish(launcher)
-    assert status == 1
+        statuses, _, errors = finish(launcher)
+    assert statuses == [1]
     assert len(own_lines(errors)) == 1
     # torchrun tells how the processes have ended.
     assert set(re.findall(r"exitcode +: (-?\d+)", errors)) == {"143"}
@@ -197,8 +209,8 @@ def test_a_process_that_is_killed_ends_the_other_with_one_line(tmp_path):
             if b"\0RANK=1\0" in b"\0" + Path(f"/proc/{worker}/environ").read_bytes()
         )
         os.kill(first, signal.SIGKILL)
-        status, _, errors = finish(launcher)
-    assert status == 1
+        statuses, _, errors = finish(launcher)
+    assert statuses == [1]
     assert "experiments/" not in errors
     assert len(own_lines(errors)) <= 1
 
@@ -212,19 +224,18 @@ def test_a_process_that_is_killed_ends_the_other_with_one_line(tmp_path):
     ],
 )
 def test_a_wrong_option_is_told_once(tmp_path, options, message):
-    status, _, errors = finish(start(*TORCHRUN, *MNIST, "--out", tmp_path, *options))
-    assert status == 1
+    statuses, _, errors = finish(*start_two(*MNIST, "--out", tmp_path, *options))
+    assert statuses == [2, 2]
     (line,) = own_lines(errors)
     assert message in line
-    assert "exitcode  : 2" in errors
 
 
 def test_cifar_is_trained_by_two(tmp_path, cifar_root):
     # Adam's first steps have the sign of a gradient that may be nothing but rounding; SGD's do not.
-    options = ["-m", "experiments.cifar", "--optimizer", "sgd", "--lr", "0.01", "--threads", "1"]
+    options = ["experiments.cifar", "--optimizer", "sgd", "--lr", "0.01", "--threads", "1"]
     options += ["--no-curves", "--epochs", "0.02", "--data-root", cifar_root, "--out"]
-    done(sys.executable, *options, tmp_path / "one")
-    done(*TORCHRUN, *options, tmp_path / "two")
+    done(start_module(*options, tmp_path / "one"))
+    done(*start_two(*options, tmp_path / "two"))
     one, two = (record_in(tmp_path / name)["curves"]["train"] for name in ("one", "two"))
     assert_close(two["loss"][:2], one["loss"][:2], 1e-5)
     # From then on rounding grows, here and with another number of threads alike.
