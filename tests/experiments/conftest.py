@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +6,7 @@ import torch
 
 from experiments import committed, explore
 from experiments.data import MNIST_FILES, ROOT_VARIABLE, Data
+from tests.forked import start_module
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,21 +59,14 @@ def start_mnist(tmp_path):
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.mnist", "--threads", "1", *map(str, arguments)],
-            cwd=ROOT,
-            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = start_module("experiments.mnist", "--threads", "1", *arguments)
         started.append(process)
         return process
 
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 @pytest.fixture

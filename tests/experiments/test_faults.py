@@ -1,7 +1,6 @@
 import contextlib
 import itertools
 import json
-import multiprocessing
 import os
 import pickle
 import random
@@ -25,24 +24,10 @@ from experiments.records import RecordError, load, load_all, save
 from experiments.tracking import tracking
 from labml_nn_optim import Adam
 from tests.experiments.examples import make_record
+from tests.forked import Forked
 
 COMMANDS = {"mnist": mnist.main, "cifar": cifar.main}
 DIGITS = ("--data", "digits", "--no-curves")
-
-PROCESSES = multiprocessing.get_context("forkserver")
-# What takes seconds to import is imported once, and then each process is copied from that one.
-PROCESSES.set_forkserver_preload([__name__, "sklearn.datasets", "torch._dynamo"])
-
-
-def carry_out(function, output, environment, arguments):
-    """Do in a process of its own what `function` does, with all that it prints in a file."""
-    with output.open("w") as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
-    os.environ.update(environment)
-    # Where the tests run in the background of a shell, Ctrl-C is ignored, and that is inherited.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    raise SystemExit(function(*arguments))
 
 
 def run_experiment(name, arguments):
@@ -54,53 +39,45 @@ def run_experiment(name, arguments):
 class Started:
     """A process that was started, and what it has printed so far."""
 
-    def __init__(self, process, output):
+    def __init__(self, process):
         self.process = process
-        self.output = output
 
     @property
     def text(self):
-        return self.output.read_text()
+        return self.process.output.read_text() + self.process.errors.read_text()
 
     def wait_until(self, condition):
         for _ in range(20_000):
             if condition():
                 return
-            assert self.process.is_alive(), self.text
+            assert self.process.poll() is None, self.text
             time.sleep(0.005)
         pytest.fail(f"nothing within 100 seconds: {self.text}")
 
     def send(self, number):
-        os.kill(self.process.pid, number)
+        self.process.send_signal(number)
 
     def end(self):
         """Wait for the end; gives the exit status and the lines."""
-        self.process.join(100)
-        assert not self.process.is_alive(), self.text
+        status = self.process.wait(100)
         assert "Traceback" not in self.text, self.text
-        return self.process.exitcode, self.text.splitlines()
+        return status, self.text.splitlines()
 
 
 @pytest.fixture
-def start(tmp_path):
+def start():
     """Start a function in a process of its own."""
     started = []
 
     def begin(function, *arguments):
-        output = tmp_path / f"output-{len(started)}.txt"
-        output.touch()
-        environment = {"HOME": os.environ["HOME"], "OMP_WAIT_POLICY": "PASSIVE"}
-        process = PROCESSES.Process(
-            target=carry_out, args=(function, output, environment, arguments)
-        )
-        process.start()
+        process = Forked(function, *arguments)
         started.append(process)
-        return Started(process, output)
+        return Started(process)
 
     yield begin
     for process in started:
         process.kill()
-        process.join()
+        process.wait()
 
 
 @pytest.fixture
