@@ -71,6 +71,17 @@ def make_params(
     return [Parameter(tensor.to(dtype)) for tensor in made]
 
 
+def params_for(name: str, dtype: torch.dtype = torch.float64) -> list[Parameter]:
+    """Parameters of every kind that matters to an optimizer.
+
+    A rule on whole tensors cuts none into parts, and on matrices the time grows with the third power.
+    """
+    params = make_params(dtype)
+    if not get_optimizer(name).elementwise:
+        params[0] = Parameter(params[0].detach()[:400, :330].clone())
+    return params
+
+
 # Drawing the noise takes longer than the steps; all ways of all rules get the same.
 @functools.lru_cache(maxsize=128)
 def noise(shape: torch.Size, step: int, index: int) -> Tensor:

@@ -19,6 +19,7 @@ from tests.labml_nn_optim.examples import (
     largest_difference,
     make,
     make_params,
+    params_for,
     train,
 )
 from tests.labml_nn_optim.public import PUBLIC, STRENGTH, Public
@@ -30,7 +31,7 @@ SHARED_WITH_TORCH = [
 ]
 
 
-def params_for(public: Public) -> list[Parameter]:
+def params_of(public: Public) -> list[Parameter]:
     return make_params() if public.on_empty else make_params(shapes=SMALL_SHAPES)
 
 
@@ -48,7 +49,7 @@ def copy_params(params: list[torch.Tensor]) -> list[torch.nn.Parameter]:
 
 @every_way_of_every_name
 def test_training_goes_on_from_a_saved_state_with_the_same_numbers(name: str, way: str) -> None:
-    straight = make(name, make_params(), lr=0.02, **DECAY, **WAYS[way])
+    straight = make(name, params_for(name), lr=0.02, **DECAY, **WAYS[way])
     saved_params = train(straight, steps=4)
     saved = through_a_file(straight.state_dict())
     resumed = make(name, copy_params(saved_params), lr=0.5, **WAYS[way])
@@ -64,7 +65,7 @@ def test_torch_continues_from_our_checkpoint(name: str, way: str) -> None:
     public = PUBLIC[name]
     for their_decay, our_decay in public.decays():
         ours = get_optimizer(name)(
-            params_for(public), lr=0.02, weight_decay=our_decay, **public.ours, **WAYS[way]
+            params_of(public), lr=0.02, weight_decay=our_decay, **public.ours, **WAYS[way]
         )
         params = train(ours, steps=4)
         theirs = public.kind(copy_params(params), lr=0.5, **public.options, **their_decay)
@@ -79,7 +80,7 @@ def test_torch_continues_from_our_checkpoint(name: str, way: str) -> None:
 def test_we_continue_from_torchs_checkpoint(name: str, way: str) -> None:
     public = PUBLIC[name]
     for their_decay, our_decay in public.decays():
-        theirs = public.kind(params_for(public), lr=0.02, **public.options, **their_decay)
+        theirs = public.kind(params_of(public), lr=0.02, **public.options, **their_decay)
         params = train(theirs, steps=4)
         # Most of torch's groups do not say which kind of decay they mean: ours says it.
         ours = get_optimizer(name)(
@@ -123,7 +124,7 @@ def test_a_checkpoint_without_steps_and_with_empty_entries_is_understood() -> No
 @every_name
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_float32_state_of_half_precision_parameters_survives(name: str, dtype: torch.dtype) -> None:
-    straight = make(name, make_params(dtype), lr=0.02)
+    straight = make(name, params_for(name, dtype), lr=0.02)
     params = train(straight, steps=3)
     resumed = make(name, copy_params(params), lr=0.02)
     resumed.load_state_dict(through_a_file(straight.state_dict()))

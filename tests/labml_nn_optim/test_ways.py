@@ -24,6 +24,7 @@ from tests.labml_nn_optim.examples import (
     make,
     make_params,
     noisy_gradient,
+    params_for,
     train,
 )
 
@@ -35,7 +36,7 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-6, torch.bfloat16: 0.02, to
 
 @functools.lru_cache(maxsize=len(TOLERANCE))
 def tensor_by_tensor(name: str, dtype: torch.dtype) -> list[torch.Tensor]:
-    return train(make(name, make_params(dtype), lr=0.02, **DECAY, per_tensor=True), steps=8)
+    return train(make(name, params_for(name, dtype), lr=0.02, **DECAY, per_tensor=True), steps=8)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
@@ -45,7 +46,7 @@ def test_every_way_gives_what_the_rule_gives_tensor_by_tensor(
 ) -> None:
     if "compile" in way and dtype not in (torch.float64, torch.float32) and name != "adam":
         pytest.skip("one optimizer stands for all in compiling for half precision")
-    found = train(make(name, make_params(dtype), lr=0.02, **DECAY, **WAYS[way]), steps=8)
+    found = train(make(name, params_for(name, dtype), lr=0.02, **DECAY, **WAYS[way]), steps=8)
     assert largest_difference(found, tensor_by_tensor(name, dtype)) <= TOLERANCE[dtype]
 
 
