@@ -5,7 +5,7 @@ The site generator makes a `Plugin` and asks it about every chapter (see `site_g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from experiments import plots, schedule_plots
 from experiments.committed import EXPERIMENTS, VIT, folder, records_in
 from experiments.comparison_figure import comparison_figures
 from experiments.library import LIBRARY, describe_state, forget_changes, state_numbers
+from experiments.notebooks.offered import notebook_fact, notebook_files
 from experiments.playground.figure import playground_figure
 from experiments.results_page import results_figures
 from experiments.rule_rows import rules_figure
@@ -21,6 +22,7 @@ from experiments.run_figures import command, experiment_figures, first_run, opti
 from experiments.schedule_figures import schedule_figures
 from experiments.single_files import single_file_fact
 from site_gen.chapters import Chapter
+from site_gen.course import Course
 from site_gen.plugins import Fact, Figure
 
 ASSETS = Path(__file__).parent / "assets"
@@ -42,7 +44,7 @@ class Plugin:
     """Facts, playgrounds and curves for the chapters of the optimizers, the schedules and the experiment."""
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:
-        """Return the memory that the state takes, the command that runs the experiment, and the single file."""
+        """Return the memory that the state takes, the command that runs the experiment, the single file, and the notebook."""
         name = optimizer_name(chapter)
         if name:
             run = first_run(name)
@@ -55,6 +57,8 @@ class Plugin:
         elif chapter.module and _is_program(chapter):
             yield Fact("Run it", _code(f"python -m {chapter.module}"))
         if (fact := single_file_fact(chapter)) is not None:
+            yield fact
+        if (fact := notebook_fact(chapter)) is not None:
             yield fact
 
     def figures(self, chapter: Chapter) -> Iterable[Figure]:
@@ -77,6 +81,10 @@ class Plugin:
             yield from schedule_figures(chapter.module.removeprefix(f"{LIBRARY}."))
         elif chapter.name == RESULTS_PAGE:
             yield from results_figures()
+
+    def files(self, course: Course) -> Mapping[str, Path]:
+        """Return the notebooks of the library's chapters, with their texts and programs."""
+        return notebook_files(course)
 
     def assets(self) -> Iterable[Path]:
         """Return the styles and scripts of charts, results, playgrounds and single files."""

@@ -36,7 +36,7 @@ def single_file_fact(chapter: Chapter) -> Fact | None:
 # Other pages are asked for again when one has changed, but a file only where the library has.
 @lru_cache(maxsize=1024)
 def _made(name: str, newest: int) -> Path | None:
-    library = _library(newest)
+    library = library_at(newest)
     try:
         text = single_file(library, [find(library, name)])
     except ExportError:
@@ -48,6 +48,6 @@ def _made(name: str, newest: int) -> Path | None:
 
 
 @lru_cache(maxsize=1)
-def _library(newest: int) -> Library:
+def library_at(newest: int) -> Library:
     """Return the library as it was when `newest`, the time of the last change, was the newest."""
     return Library(ROOT / LIBRARY)

@@ -1,0 +1,23 @@
+"""DoWG finds its rate from how far it has gone, and with small batches the noise takes this network too far. So all images are one batch."""
+
+import torch
+
+from experiments.notebooks.programs.digits import loss_of, new_network, report, train_images
+from labml_nn_optim.optimizers.dowg import DoWG
+
+everything = torch.arange(len(train_images))
+makers = {
+    "DoWG": lambda model: DoWG(model.parameters()),
+    "torch's AdamW": lambda model: torch.optim.AdamW(model.parameters(), lr=0.003),
+}
+for name, make in makers.items():
+    model = new_network()
+    optimizer = make(model)
+    losses = []
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = loss_of(model, everything)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    report(name, model, losses)

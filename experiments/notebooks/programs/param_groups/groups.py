@@ -1,0 +1,16 @@
+"""The output layer is five times as fast, and biases are not decayed. AdamW gets its groups from that."""
+
+import torch
+
+from experiments.notebooks.programs.digits import new_network, train
+from labml_nn_optim.param_groups.groups import param_groups
+from labml_nn_optim.param_groups.report import describe
+from labml_nn_optim.param_groups.rules import Rule
+
+model = new_network()
+groups = param_groups(model, [Rule("2.*", lr_scale=5, tags="output")], lr=0.003, weight_decay=0.1)
+describe(groups)
+train("AdamW with these groups", model, torch.optim.AdamW(groups))
+
+model = new_network()
+train("AdamW with one group", model, torch.optim.AdamW(model.parameters(), lr=0.003))

@@ -1,0 +1,27 @@
+"""First the values of a schedule over 225 steps, then a run in which AdamW takes its rate from it, and one with a constant rate."""
+
+import torch
+
+from experiments.notebooks.programs.digits import STEPS, bars, new_network, train
+from labml_nn_optim.schedules.wsd import WSDSchedule
+
+schedule = WSDSchedule(max_value=0.01, warmup_steps=20, decay_percent=0.3)
+rates = [schedule.get_value(step, STEPS) for step in range(STEPS)]
+print(bars(rates, 40))
+for step in range(0, STEPS, 32):
+    print(f"step {step:3}: {rates[step]:.5f}")
+
+model = new_network()
+optimizer = torch.optim.AdamW(model.parameters(), lr=rates[0])
+
+
+def set_rate(done: int) -> None:
+    """Write the rate of the next step into the optimizer."""
+    for group in optimizer.param_groups:
+        group["lr"] = rates[done]
+
+
+train("AdamW, this schedule", model, optimizer, set_rate)
+
+model = new_network()
+train("AdamW, constant 0.003", model, torch.optim.AdamW(model.parameters(), lr=0.003))
