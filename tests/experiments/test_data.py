@@ -1,10 +1,12 @@
 import functools
 import gzip
+import hashlib
 import http.server
 import shutil
 import threading
 
 import pytest
+import sklearn.datasets
 import torch
 from torchvision.datasets import MNIST
 
@@ -59,6 +61,12 @@ def test_digits_are_enlarged_and_normalised_and_need_no_file():
     assert digits.train_images.std().item() == pytest.approx(1, abs=1e-3)
     assert digits.train_labels[:10].tolist() == list(range(10))
     assert digits.sha256 == "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+def test_digits_are_those_that_scikit_learn_loads():
+    theirs = sklearn.datasets.load_digits()
+    content = theirs.images.astype("uint8").tobytes() + theirs.target.astype("uint8").tobytes()
+    assert load_digits().sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_the_explicit_folder_wins_over_the_variable_and_the_variable_over_the_cache(
