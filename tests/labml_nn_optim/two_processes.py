@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import Forked, run_module
+
 LONE = "ignore:torch.distributed is disabled"
 # The measured difference is 0, to the last bit. It need not be on every machine: a vector instruction may
 # round otherwise than the loop over what is left at the end of a piece.
@@ -25,26 +25,23 @@ WAIT = 240
 
 def found_by_two(module: ModuleType, folder: Path) -> dict[str, Any]:
     """Run `module`, which calls `report`, in two processes, and return what the first one has found."""
-    command = [sys.executable, "-W", "error", "-W", LONE, "-m", module.__name__]
-    logs = [folder / f"process_{rank}.log" for rank in range(2)]
-    processes = [_start([*command, str(rank), str(folder)], log) for rank, log in enumerate(logs)]
+    processes = [Forked(_run, module.__name__, str(rank), str(folder)) for rank in range(2)]
     try:
-        ends = [process.wait(timeout=WAIT) for process in processes]
+        ends = [process.communicate(WAIT) for process in processes]
     finally:
         for process in processes:
             process.kill()
-            process.wait()
-    assert ends == [0, 0], "\n".join(log.read_text()[-3000:] for log in logs)
+    errors = "\n".join(errors[-3000:] for _, errors in ends)
+    assert [process.returncode for process in processes] == [0, 0], errors
     content: dict[str, Any] = json.loads((folder / "found.json").read_text())
     return content
 
 
-def _start(command: list[str], log: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+def _run(module: str, *words: str) -> None:
+    """Do as `python -W error -W ignore:... -m module words`."""
+    warnings.simplefilter("error")
+    warnings.filterwarnings("ignore", LONE.partition(":")[2])
+    run_module(module, *words)
 
 
 def report(everything: Callable[[Path], dict[str, Any]]) -> None:
