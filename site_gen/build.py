@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from site_gen.finish import finish
 from site_gen.llms import LLMS, llms_txt
 from site_gen.page import page
 from site_gen.plugins import Plugin, additions, files_of_all, load_plugins
+from site_gen.unchanged import Rendered, unchanged
 
 ASSETS = Path(__file__).parent / "assets"
 ASSET_FOLDER = "assets/site_gen"
@@ -48,20 +49,25 @@ class Generated:
     styles: list[str]
     scripts: list[str]
     changed: frozenset[str]
-    configuration_changed: bool = False
+    configuration_changed: bool
+    rendered: Rendered
 
 
-def generate(settings: Settings) -> Generated:
+def generate(settings: Settings, before: Rendered | None = None) -> Generated:
     """Write every page, and the configuration for MkDocs, into the build folder.
 
     Everything is made before anything is written, and a file whose contents stay the same is
-    left alone. Raises SiteError, PluginError or BuildError.
+    left alone. Pages that are those of the build `before` are not rendered again. Raises
+    SiteError, PluginError or BuildError.
     """
     if str(settings.root) not in sys.path:
         sys.path.insert(0, str(settings.root))
     plugins = load_plugins(settings.plugins)
     course = Course(read_chapters(settings), settings)
-    files = pages(course, plugins) | shared_files(course)
+    rendered = Rendered(course, pages(course, plugins, unchanged(before, course) if before else {}))
+    if before:
+        course.assets = {**before.course.assets, **course.assets}
+    files = {f"{name}.md": text for name, text in rendered.pages.items()} | shared_files(course)
     assets = _assets(settings, plugins)
     made = files_of_all(course, plugins)
     for path, source in _together(_docs(settings), course.assets, assets, made).items():
@@ -69,35 +75,40 @@ def generate(settings: Settings) -> Generated:
     _prepare(settings.pages)
     changed = {path for path in files if _write(settings.pages / path, files[path])}
     changed |= _remove_others(settings.pages, set(files))
-    generated = Generated(
-        course.navigation(),
-        [path for path in assets if path.endswith(".css")],
-        [path for path in assets if path.endswith(".js") and ON_DEMAND not in path],
-        frozenset(changed),
-    )
-    configuration = resolved_configuration(settings, generated).encode()
-    return replace(generated, configuration_changed=_write(settings.resolved, configuration))
+    navigation = course.navigation()
+    styles = [path for path in assets if path.endswith(".css")]
+    scripts = [path for path in assets if path.endswith(".js") and ON_DEMAND not in path]
+    configuration = resolved_configuration(settings, navigation, styles, scripts).encode()
+    changed_too = _write(settings.resolved, configuration)
+    return Generated(navigation, styles, scripts, frozenset(changed), changed_too, rendered)
 
 
-def pages(course: Course, plugins: tuple[Plugin, ...]) -> dict[str, bytes]:
-    """Return the Markdown file of every chapter. Raises SiteError or PluginError.
+def pages(
+    course: Course, plugins: tuple[Plugin, ...], known: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Return the Markdown of every chapter by its name. Raises SiteError or PluginError.
 
     Plugins work ahead in a thread: while they wait, for charts that other processes draw, prose
     is rendered.
+
+    * `known`: the pages that need not be rendered
     """
-    chapters = course.chapters.values()
+    chapters = [chapter for name, chapter in course.chapters.items() if name not in known]
     with ThreadPoolExecutor(1) as thread:
         added = [thread.submit(additions, chapter, plugins) for chapter in chapters]
         try:
-            return {
-                f"{chapter.name}.md": page(chapter, course, each.result()).encode()
+            made = {
+                chapter.name: page(chapter, course, each.result()).encode()
                 for chapter, each in zip(chapters, added, strict=True)
             }
         finally:
             thread.shutdown(wait=False, cancel_futures=True)
+    return {name: made[name] if name in made else known[name] for name in course.chapters}
 
 
-def resolved_configuration(settings: Settings, generated: Generated) -> str:
+def resolved_configuration(
+    settings: Settings, navigation: list[Any], styles: list[str], scripts: list[str]
+) -> str:
     """Return the `mkdocs.yml` for the build folder: the course's own, with what was generated."""
     options = settings.options
     build = settings.build
@@ -106,12 +117,12 @@ def resolved_configuration(settings: Settings, generated: Generated) -> str:
         "docs_dir": settings.pages.name,
         "site_dir": "site",
         "hooks": [],
-        "nav": generated.navigation,
+        "nav": navigation,
         # Without a word about plugins MkDocs takes its own search.
         "plugins": options.get("plugins", []),
         "markdown_extensions": [*options.get("markdown_extensions", []), passthrough.NAME],
-        "extra_css": [*generated.styles, *options.get("extra_css", [])],
-        "extra_javascript": [*generated.scripts, *options.get("extra_javascript", [])],
+        "extra_css": [*styles, *options.get("extra_css", [])],
+        "extra_javascript": [*scripts, *options.get("extra_javascript", [])],
     }
     theme = options.get("theme")
     if isinstance(theme, Mapping) and theme.get("custom_dir"):

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -60,21 +60,28 @@ class Chapter:
     @property
     def lists_contents(self) -> bool:
         """Whether the table of contents stands on this page."""
-        return self._has(CONTENTS)
+        return CONTENTS in self._elements
 
     @property
     def shows_map(self) -> bool:
         """Whether the map of the chapters stands on this page."""
-        return self._has(MAP)
+        return MAP in self._elements
 
     @property
     def lists_papers(self) -> bool:
         """Whether the papers of all chapters stand on this page."""
-        return self._has(PAPERS)
+        return PAPERS in self._elements
 
-    def _has(self, container: str) -> bool:
+    @property
+    def lists_others(self) -> bool:
+        """Whether something made from all chapters stands on this page."""
+        return any(f"container_{name}_open" in self._elements for name in prose.LISTINGS)
+
+    @cached_property
+    def _elements(self) -> frozenset[str]:
+        """The types of all tokens of the prose."""
         pieces = (piece for block in self.blocks for piece in block.prose)
-        return any(token.type == container for piece in pieces for token in piece.tokens)
+        return frozenset(token.type for piece in pieces for token in piece.tokens)
 
 
 @lru_cache(maxsize=1024)

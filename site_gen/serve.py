@@ -17,6 +17,7 @@ from site_gen.build import BuildError, generate, load_resolved, mkdocs_errors
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
 from site_gen.plugins import PluginError
+from site_gen.unchanged import Rendered
 
 POLLING_SECONDS = 0.2
 
@@ -29,11 +30,12 @@ class Rebuilder:
     site: Path
     url: str
     navigation: list[Any] = field(default_factory=list)
+    rendered: Rendered | None = None
 
     def build(self) -> None:
         """Build what changed. Raises SiteError, PluginError or BuildError."""
         settings = read_settings(self.file)
-        generated = generate(settings)
+        generated = generate(settings, self.rendered)
         resolved = generated.configuration_changed or generated.navigation != self.navigation
         self.navigation = []
         if generated.changed or resolved:
@@ -44,6 +46,7 @@ class Rebuilder:
             with mkdocs_errors(logging.ERROR):
                 build_site(config, serve_url=self.url, dirty=not resolved)
         self.navigation = generated.navigation
+        self.rendered = generated.rendered
 
     def rebuild(self) -> None:
         """Build what changed; an error is told in one line, and the last good pages stay."""
