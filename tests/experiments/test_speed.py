@@ -81,6 +81,9 @@ NO_OPTIONS = Options(
 )
 
 
+pytestmark = pytest.mark.usefixtures("short_kernels")
+
+
 class Clock:
     """Stands in for `time.perf_counter`; a step that takes a while moves it on."""
 
@@ -96,7 +99,7 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def adam_figures():
+def adam_figures(short_kernels):
     """All that is measured of Adam, on a few small tensors."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -7,15 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from labml_nn_optim import compiled
-
 
 @pytest.fixture(autouse=True, scope="session")
-def short_kernels() -> Iterator[None]:
-    """Let a kernel take two tensors instead of eight: it compiles three times as fast."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "TOGETHER", 2)
-        yield
+def compiled_fast(short_kernels: None) -> None:
+    """Compile short kernels in all tests of the library."""
 
 
 @pytest.fixture
