@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import vl_convert
+
+from experiments.code_versions import ROOT
+from experiments.records import write_atomically
+
+KEPT = ROOT / "build" / "charts"
+"""Where charts are kept: to draw one takes as long as to render a page of prose."""
+
+DAYS = 30
+"""How long a chart is kept that nothing asks for."""
 
 
 def to_svg(spec: dict[str, Any]) -> str:
@@ -20,14 +33,50 @@ def to_svg(spec: dict[str, Any]) -> str:
 
 
 def to_svgs(specs: Iterable[dict[str, Any]]) -> list[str]:
-    """Return charts as `to_svg` does, drawn side by side by processes that wait for more afterwards."""
-    return list(_processes().map(to_svg, specs))
+    """Return charts as `to_svg` does, drawn side by side by processes that wait for more afterwards.
+
+    A chart that was drawn lately, by any process, is read from the build folder.
+    """
+    specs = list(specs)
+    files = [KEPT / f"{_description(spec)}.svg" for spec in specs]
+    svgs = [_read(file) for file in files]
+    missing = [index for index, svg in enumerate(svgs) if svg is None]
+    drawn = _processes().map(to_svg, [specs[index] for index in missing]) if missing else ()
+    for index, svg in zip(missing, drawn, strict=True):
+        svgs[index] = svg
+        files[index].parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(files[index], svg.encode())
+    return [svg for svg in svgs if svg is not None]
 
 
 def to_png(spec: dict[str, Any]) -> bytes:
     """Return the chart as a PNG file, two pixels for every unit of the SVG."""
     png: bytes = vl_convert.vegalite_to_png({**spec, "background": "white"}, scale=2)
     return png
+
+
+def _description(spec: dict[str, Any]) -> str:
+    """Return what tells a chart from every other: its description, and what draws it."""
+    text = json.dumps([vl_convert.__version__, spec], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(file: Path) -> str | None:
+    """Return a chart that was drawn before, and keep it for as long again; None if there is none."""
+    _forget_old()
+    try:
+        os.utime(file)
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _forget_old() -> None:
+    """Remove the charts that nothing has asked for since `DAYS`."""
+    for file in KEPT.glob("*.svg"):
+        if time.time() - file.stat().st_mtime > DAYS * 24 * 3600:
+            file.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
