@@ -476,6 +476,16 @@ def balance(factors: Sequence[Tensor]) -> None:
 # - **A whole tensor without gradients** is not fitted here. In pytorch_optimizer it is: after 400 steps in float32
 #   the next gradient does nothing, as its RMS overflows, and after 1000 it makes NaN.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py): the search chose $\alpha = 0.001$, a third of [AdamW](adamw.py)'s
+# rate, with a held-out loss of 0.030, AdamW's being 0.037 (one seed). At 0.0003 the loss is 36 % higher, at 0.003
+# 49 %. The accuracies are 99.36, 99.33 and 99.43 %, AdamW's 99.30 to 99.40 %: no difference on 10 000 images.
+#
+# The slow beginning can be read from the records. The first update is 0.001 to 0.002 long, AdamW's 1.8. Over the steps
+# 2 to 112 the mean training loss is 0.77 to 0.80, AdamW's 0.35 to 0.37. Then Kron catches up: over the rest of the first
+# epoch 0.068 to 0.070, AdamW's 0.071, and over the third 0.007, AdamW's 0.010 to 0.012.
+#
 # ## Exercises
 #
 # **1.** Two weights have gradients $g = (z_1 + z_2,\; z_1 - z_2)$, where $z_1$ and $z_2$ are independent noise of the

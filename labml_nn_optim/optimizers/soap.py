@@ -362,6 +362,19 @@ def _turn(state: dict[str, Any], dim: int) -> None:
 #   for more than in [Adam](adam.py): 4.5 times with $\beta_2 = 0.95$.
 # - **A NaN in the first gradient** is an error of `eigh`. Later ones make NaN of the weights, as with Adam.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py): the search chose $\alpha = 0.003$, the default and
+# [AdamW](adamw.py)'s choice, with a held-out loss of 0.032, AdamW's being 0.037 (one seed). To the left it falls off
+# as AdamW does: at 0.001 both have a loss 25 % higher. To the right it forgives more: 0.033 at 0.01, where AdamW learns
+# nothing.
+#
+# The accuracies are 99.41, 99.41 and 99.34 %, AdamW's 99.30 to 99.40 %. On 10 000 images that is no difference. The
+# training loss shows one. Over the steps 2 to 112 its mean is 0.29 to 0.31, AdamW's 0.35 to 0.37; over the rest of the
+# first epoch 0.048 to 0.050, AdamW's 0.071; over the third 0.003 to 0.004, AdamW's 0.010 to 0.012. The network fits the
+# training images sooner and more closely, and knows no more about the others. The first update in the records has
+# length 0, as the first gradient only makes the bases.
+#
 # ## Exercises
 #
 # **1.** Check, for 50 random gradients, that Shampoo with $p = 1/2$ is Adafactor in the eigenbasis.
