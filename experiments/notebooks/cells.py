@@ -67,7 +67,10 @@ def cells_of(chapter: Chapter, library: Library, links: Links) -> list[Cell]:
     body = [*_body(chapter, module, convert), *_references(chapter)]
     starts = [index for index, cell in enumerate(body) if cell.text == EXERCISES]
     end = starts[0] if starts else len(body)
-    run = [Cell(text, is_code) for text, is_code in run_of(chapter.name, chapter.module)]
+    run = [
+        Cell(text if is_code else convert(text), is_code)
+        for text, is_code in run_of(chapter.name, chapter.module)
+    ]
     return [*_head(chapter, links, convert), *body[:end], *run, *body[end:]]
 
 
@@ -115,11 +118,14 @@ def _passage(
         yield from map(Cell, cut(convert(text)))
         if is_docstring and chapter.front_matter.symbols:
             yield Cell(_symbols(chapter))
-    code = [line.number for line in section.code if line.number not in _listing(module)]
-    if text := _code(code, module):
-        if "__file__" in text:
-            yield from _file(module)
-        yield Cell(text, is_code=True)
+    listing = _listing(module)
+    numbers = [line.number for line in section.code]
+    before = [number for number in numbers if number < listing.start]
+    for part in (before, [number for number in numbers if number >= listing.stop]):
+        if text := _code(part, module):
+            if "__file__" in text:
+                yield from _file(module)
+            yield Cell(text, is_code=True)
 
 
 def _file(module: Module) -> Iterator[Cell]:
