@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PROCESSES = multiprocessing.get_context("forkserver")
 # Libraries of others alone: what is tested, each process imports by itself.
 PROCESSES.set_forkserver_preload(
-    ["torch._dynamo", "torch.distributed.run", "sklearn.datasets", "click", "tqdm", "ray.tune"]
+    ["torch._dynamo", "torch.distributed.run", "click", "tqdm", "ray.tune"]
 )
 
 
