@@ -53,14 +53,18 @@ def test_one_number_is_not_plural():
     )
 
 
-def test_a_program_shows_its_command_and_other_modules_show_nothing():
+def test_a_program_shows_its_command_and_pages_without_code_show_nothing():
     plugin = pages.Plugin()
     program = chapter("experiments.mnist", 'if __name__ == "__main__":\n    main()\n')
     assert [str(fact.value) for fact in plugin.facts(program)] == [
         "<code>python -m experiments.mnist</code>"
     ]
-    assert list(plugin.facts(chapter("labml_nn_optim.registry"))) == []
     assert list(plugin.facts(chapter(None))) == []
+
+
+def test_what_cannot_be_carried_away_as_a_file_is_a_notebook_all_the_same():
+    facts = pages.Plugin().facts(chapter("labml_nn_optim.registry"))
+    assert [fact.label for fact in facts] == ["As a notebook"]
 
 
 def test_a_chapter_without_a_record_has_no_curves(results):
