@@ -64,17 +64,21 @@ def generate(settings: Settings, before: Rendered | None = None) -> Generated:
         sys.path.insert(0, str(settings.root))
     plugins = load_plugins(settings.plugins)
     course = Course(read_chapters(settings), settings)
-    rendered = Rendered(course, pages(course, plugins, unchanged(before, course) if before else {}))
-    if before:
+    known = unchanged(before, course) if before else {}
+    texts = pages(course, plugins, known)
+    if before and known:
         course.assets = {**before.course.assets, **course.assets}
-    files = {f"{name}.md": text for name, text in rendered.pages.items()} | shared_files(course)
+        made = before.made
+    else:
+        made = files_of_all(course, plugins)
+    files = {f"{name}.md": text for name, text in texts.items()} | shared_files(course)
     assets = _assets(settings, plugins)
-    made = files_of_all(course, plugins)
     for path, source in _together(_docs(settings), course.assets, assets, made).items():
         files[path] = source.read_bytes()
     _prepare(settings.pages)
     changed = {path for path in files if _write(settings.pages / path, files[path])}
     changed |= _remove_others(settings.pages, set(files))
+    rendered = Rendered(course, texts, made)
     navigation = course.navigation()
     styles = [path for path in assets if path.endswith(".css")]
     scripts = [path for path in assets if path.endswith(".js") and ON_DEMAND not in path]

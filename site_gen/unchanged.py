@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from site_gen.chapters import Chapter
 from site_gen.course import Course
@@ -10,10 +11,14 @@ from site_gen.resolution import Place
 
 @dataclass(frozen=True)
 class Rendered:
-    """The pages of a build, by the names of their chapters, and the course they were made of."""
+    """The pages of a build, by the names of their chapters, and the course they were made of.
+
+    `made` are the files that plugins have made out of all chapters.
+    """
 
     course: Course
     pages: Mapping[str, bytes]
+    made: Mapping[str, Path]
 
 
 def unchanged(before: Rendered, course: Course) -> dict[str, bytes]:
