@@ -333,6 +333,23 @@ def best_point(average: Tensor, group: Mapping[str, Any]) -> Tensor:
 #   $\alpha$ fall to 0.
 # - **Gradient clipping** does nothing to the length. It only gives the clipped gradient less weight in $B$.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), all layers spectral and constrained. With the default radius of 1 it
+# learns nothing: the held-out loss is 2.1 after an epoch. Of the radii that were tried, 50 with $\alpha = 0.001$ and 10
+# with 0.01, the first was better, 98.98 against 98.76 %; so was the unconstrained form with 0.1, 98.98 %. With 50 the
+# search then had three rates. It chose 0.001, with a held-out loss of 0.032, [AdamW](adamw.py)'s being 0.037 (one
+# seed). At 0.0003 the loss is 64 % higher, at 0.003 29 %.
+#
+# The accuracies are 99.45, 99.45 and 99.56 %, the highest of this course; AdamW's are 99.30 to 99.40 %. But a radius was
+# tuned here, for the others the rate alone, and 10 000 images see five more of them read.
+#
+# It is not that the network fits the training images better. Over the steps 2 to 112 the mean training loss is 0.59 to
+# 0.64, AdamW's 0.35 to 0.37; over the third epoch 0.014 to 0.015, AdamW's 0.010 to 0.012. The test loss is lower,
+# 0.015 to 0.017, AdamW's 0.018 to 0.020. That is what bounded weights would do. Whether they are the cause, no run
+# here has tested. The length of an update is that of the rate: 1.24 in the first step, at most 1.30, and 0.0004 in
+# the last one, when $\alpha$ has come down.
+#
 # ## Exercises
 #
 # **1.** Find $s(B)$ for the norm that is the sum of all singular values.
