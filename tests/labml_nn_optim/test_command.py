@@ -25,6 +25,8 @@ def test_copy_writes_one_file_and_says_so(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["radam.py"]
     lines = (tmp_path / "radam.py").read_text(encoding="utf-8").count("\n")
     assert done.stdout == f"{tmp_path / 'radam.py'}: {lines} lines\n"
+    page = (ROOT / "docs_src/single_files.md").read_text(encoding="utf-8")
+    assert f"my_project/radam.py: {lines} lines\n" in page
 
 
 def test_several_names_share_a_file(tmp_path: Path) -> None:
