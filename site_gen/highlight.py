@@ -101,11 +101,13 @@ def snippet(text: str, language: str) -> str:
     if language in PLAIN:
         return escape(text)
     try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        # Some lexers, such as that of a console, drop a last line without its end.
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True)
     except ClassNotFound:
         raise ValueError(f"no highlighting for the language {language!r}") from None
     lines = _pieces(text, lexer)
-    return "\n".join("".join(_span(kind, value) for kind, value in line) for line in lines)
+    html = "\n".join("".join(_span(kind, value) for kind, value in line) for line in lines)
+    return html if text.endswith("\n") else html.removesuffix("\n")
 
 
 def _pieces(text: str, lexer: Lexer) -> Iterator[tuple[Piece, ...]]:
