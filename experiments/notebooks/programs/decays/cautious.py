@@ -1,4 +1,4 @@
-r"""The same $\\lambda$, everywhere and only where the step goes towards 0 anyway. How long is the vector of all weights in the end?"""
+r"""The same $\lambda$, everywhere and only where the step goes towards 0 anyway. How long is the vector of all weights in the end?"""
 
 import torch
 

@@ -1,4 +1,4 @@
-r"""The same $\\lambda$ as a factor of decay and as a division. How long is the vector of all weights in the end?"""
+r"""The same $\lambda$ as a factor of decay and as a division. How long is the vector of all weights in the end?"""
 
 import torch
 
