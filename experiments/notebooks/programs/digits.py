@@ -3,7 +3,7 @@
 batches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from sklearn.datasets import load_digits
@@ -37,15 +37,15 @@ def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
     return functional.cross_entropy(model(train_images[batch]), train_labels[batch])
 
 
-def train(
-    name: str,
+def learn(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    batches: Iterable[Tensor] | None = None,
     after_step: Callable[[int], object] = lambda done: None,
-) -> None:
-    """Train, and print how it went. `after_step` is told how many steps are done."""
+) -> list[float]:
+    """Train on `batches`, or else those above, and return their losses. `after_step` is told how many steps are done."""
     losses = []
-    for done, batch in enumerate(digit_batches(), 1):
+    for done, batch in enumerate(digit_batches() if batches is None else batches, 1):
         optimizer.zero_grad()
         loss = loss_of(model, batch)
         loss.backward()
@@ -53,7 +53,17 @@ def train(
         losses.append(loss.item())
         if done < STEPS:
             after_step(done)
-    report(name, model, losses)
+    return losses
+
+
+def train(
+    name: str,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    after_step: Callable[[int], object] = lambda done: None,
+) -> None:
+    """Train, and print how it went."""
+    report(name, model, learn(model, optimizer, after_step=after_step))
 
 
 @torch.no_grad()

@@ -12,16 +12,9 @@ for step in range(0, STEPS, 32):
     print(f"step {step:3}: {rates[step]:.5f}")
 
 model = new_network()
-optimizer = torch.optim.AdamW(model.parameters(), lr=rates[0])
-
-
-def set_rate(done: int) -> None:
-    """Write the rate of the next step into the optimizer."""
-    for group in optimizer.param_groups:
-        group["lr"] = rates[done]
-
-
-train("AdamW, this schedule", model, optimizer, set_rate)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
+scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rates.__getitem__)
+train("AdamW, this schedule", model, optimizer, lambda done: scheduler.step())
 
 model = new_network()
 train("AdamW, constant 0.003", model, torch.optim.AdamW(model.parameters(), lr=0.003))

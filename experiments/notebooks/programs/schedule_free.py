@@ -1,6 +1,6 @@
 r"""Gradient descent without a schedule, made from the class above: the rule moves $y$ and $z$, and the class does the averaging."""
 
-from experiments.notebooks.programs.digits import digit_batches, loss_of, new_network, report
+from experiments.notebooks.programs.digits import learn, new_network, report
 from labml_nn_optim.schedule_free import ScheduleFree, move
 
 
@@ -21,13 +21,7 @@ class Descent(ScheduleFree):
 
 model = new_network()
 optimizer = Descent(model.parameters(), lr=1.0, betas=(0.9,))
-losses = []
-for batch in digit_batches():
-    optimizer.zero_grad()
-    loss = loss_of(model, batch)
-    loss.backward()
-    optimizer.step()
-    losses.append(loss.item())
+losses = learn(model, optimizer)
 report("weights of the gradients", model, losses)
 optimizer.eval()
 report("averaged weights", model, losses)

@@ -2,7 +2,7 @@
 
 import torch
 
-from experiments.notebooks.programs.digits import loss_of, new_network, report, train_images
+from experiments.notebooks.programs.digits import learn, new_network, report, train_images
 from labml_nn_optim.optimizers.rprop import Rprop
 
 everything = torch.arange(len(train_images))
@@ -12,12 +12,4 @@ makers = {
 }
 for name, make in makers.items():
     model = new_network()
-    optimizer = make(model)
-    losses = []
-    for _ in range(40):
-        optimizer.zero_grad()
-        loss = loss_of(model, everything)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    report(name, model, losses)
+    report(name, model, learn(model, make(model), [everything] * 40))

@@ -14,12 +14,6 @@ rates = [schedule.get_value(step, run.total_steps) for step in range(run.total_s
 print(bars(rates, 40))
 
 model = new_network()
-optimizer = torch.optim.AdamW(model.parameters(), lr=rates[0])
-
-
-def set_rate(done: int) -> None:
-    """Write the rate of the next step into the optimizer."""
-    optimizer.param_groups[0]["lr"] = rates[done]
-
-
-train("AdamW, this schedule", model, optimizer, set_rate)
+optimizer = torch.optim.AdamW(model.parameters(), lr=1.0)
+scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rates.__getitem__)
+train("AdamW, this schedule", model, optimizer, lambda done: scheduler.step())

@@ -2,18 +2,12 @@
 
 import torch
 
-from experiments.notebooks.programs.digits import digit_batches, loss_of, new_network, report
+from experiments.notebooks.programs.digits import learn, new_network, report
 from labml_nn_optim.wrappers.ema import EMA
 
 model = new_network()
 optimizer = EMA(torch.optim.AdamW(model.parameters(), lr=0.03), decay=0.9)
-losses = []
-for batch in digit_batches():
-    optimizer.zero_grad()
-    loss = loss_of(model, batch)
-    loss.backward()
-    optimizer.step()
-    losses.append(loss.item())
+losses = learn(model, optimizer)
 report("the weights", model, losses)
 with optimizer.applied():
     report("their average", model, losses)
