@@ -37,16 +37,14 @@ def to_svgs(specs: Iterable[dict[str, Any]]) -> list[str]:
 
     A chart that was drawn lately, by any process, is read from the build folder.
     """
-    specs = list(specs)
-    files = [KEPT / f"{_description(spec)}.svg" for spec in specs]
-    svgs = [_read(file) for file in files]
-    missing = [index for index, svg in enumerate(svgs) if svg is None]
-    drawn = _processes().map(to_svg, [specs[index] for index in missing]) if missing else ()
-    for index, svg in zip(missing, drawn, strict=True):
-        svgs[index] = svg
-        files[index].parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(files[index], svg.encode())
-    return [svg for svg in svgs if svg is not None]
+    charts = [(spec, KEPT / f"{_description(spec)}.svg") for spec in specs]
+    missing = [(spec, file) for spec, file in charts if not _is_kept(file)]
+    if missing:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        drawn = _processes().map(to_svg, [spec for spec, _ in missing])
+        for (_, file), svg in zip(missing, drawn, strict=True):
+            write_atomically(file, svg.encode())
+    return [file.read_text(encoding="utf-8") for _, file in charts]
 
 
 def to_png(spec: dict[str, Any]) -> bytes:
@@ -61,14 +59,14 @@ def _description(spec: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read(file: Path) -> str | None:
-    """Return a chart that was drawn before, and keep it for as long again; None if there is none."""
+def _is_kept(file: Path) -> bool:
+    """Whether a chart was drawn before; it is kept for as long again."""
     _forget_old()
     try:
         os.utime(file)
-        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return None
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from experiments.code_versions import ROOT
 from experiments.committed import site_path
 from experiments.curves import INK, PALETTE
+from experiments.made_files import write_changed
 
 ON_DEMAND = Path(__file__).parent / "assets" / "on_demand"
 MADE = ROOT / "build" / "explore"
@@ -158,7 +159,7 @@ def registering(place: str, name: str, data: Any, *, file: str = "") -> dict[str
     file = file or f"{name}.js"
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     text = f"(globalThis.{place} ??= {{}})[{json.dumps(name)}] = {text};\n"
-    return {f"{SITE_FOLDER}/{file}": _made(MADE / file, text)}
+    return {f"{SITE_FOLDER}/{file}": write_changed(MADE / file, text)}
 
 
 def libraries() -> dict[str, Path]:
@@ -193,12 +194,4 @@ def _libraries(made: Path) -> Mapping[str, Path]:
     """Return what draws, with its licences; the interpreter, which is `made`, stands for its module."""
     files = {f"{SITE_FOLDER}/{path.name}": path for path in ON_DEMAND.iterdir()}
     text = classic_script((ON_DEMAND / INTERPRETER).read_text(encoding="utf-8"))
-    return files | {f"{SITE_FOLDER}/{INTERPRETER}": _made(made / INTERPRETER, text)}
-
-
-def _made(path: Path, text: str) -> Path:
-    """Write a script unless it is there already, and return its path."""
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return path
+    return files | {f"{SITE_FOLDER}/{INTERPRETER}": write_changed(made / INTERPRETER, text)}

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from experiments.code_versions import ROOT
 from experiments.library import LIBRARY, last_change
+from experiments.made_files import write_changed
 from labml_nn_optim.export import ExportError, Library, find, single_file
 from site_gen.chapters import Chapter
 from site_gen.plugins import Fact
@@ -41,10 +42,7 @@ def _made(name: str, newest: int) -> Path | None:
         text = single_file(library, [find(library, name)])
     except ExportError:
         return None
-    file = MADE / f"{name}.py"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8", newline="\n")
-    return file
+    return write_changed(MADE / f"{name}.py", text)
 
 
 @lru_cache(maxsize=1)

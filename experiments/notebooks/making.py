@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from experiments.library import LIBRARY, last_change
+from experiments.made_files import differs, write_changed
 from experiments.notebooks.cells import Cell, cells_of
 from experiments.notebooks.formats import notebook, program
 from experiments.notebooks.links import Links
@@ -38,12 +39,17 @@ def make(chapters: Sequence[Chapter], course: Course, folder: Path) -> list[Path
 
     Without PyLit there are no texts. Raises `TextError` if it fails.
     """
-    made = all_cells(chapters, course)
-    programs = {name: program(cells) for name, cells in made.items()}
-    paths = [_write(folder / f"{name}{NOTEBOOK}", notebook(cells)) for name, cells in made.items()]
+    cells = all_cells(chapters, course)
+    programs = {name: program(each) for name, each in cells.items()}
+    paths = [
+        write_changed(folder / f"{name}{NOTEBOOK}", notebook(each)) for name, each in cells.items()
+    ]
     if is_installed():
         paths += _make_texts(programs, folder)
-    return [*paths, *(_write(folder / f"{name}{PROGRAM}", text) for name, text in programs.items())]
+    return [
+        *paths,
+        *(write_changed(folder / f"{name}{PROGRAM}", text) for name, text in programs.items()),
+    ]
 
 
 def _make_texts(programs: dict[str, str], folder: Path) -> Iterator[Path]:
@@ -51,19 +57,8 @@ def _make_texts(programs: dict[str, str], folder: Path) -> Iterator[Path]:
     new = {
         name: text
         for name, text in programs.items()
-        if not (folder / f"{name}{TEXT}").is_file() or _differs(folder / f"{name}{PROGRAM}", text)
+        if not (folder / f"{name}{TEXT}").is_file() or differs(folder / f"{name}{PROGRAM}", text)
     }
     for name, text in texts(new).items():
-        _write(folder / f"{name}{TEXT}", text)
+        write_changed(folder / f"{name}{TEXT}", text)
     return (folder / f"{name}{TEXT}" for name in programs)
-
-
-def _write(path: Path, text: str) -> Path:
-    if _differs(path, text):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-    return path
-
-
-def _differs(path: Path, text: str) -> bool:
-    return not path.is_file() or path.read_bytes() != text.encode()
