@@ -2,9 +2,17 @@
 
 import sys
 
-from experiments import mnist, runner
+from experiments import cifar, mnist, runner
 from experiments.cli import run_command
 
-if __name__ == "__main__":
+COMMANDS = {"mnist": mnist.main, "cifar": cifar.main}
+
+
+def run_experiment(name, words=None):
+    """Run an experiment's command, with a checkpoint after every step; without words, those of the command line."""
     runner.CHECKPOINT_SECONDS = 0.0
-    sys.exit(run_command(mnist.main))
+    return run_command(COMMANDS[name], words)
+
+
+if __name__ == "__main__":
+    sys.exit(run_experiment("mnist"))

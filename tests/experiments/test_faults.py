@@ -16,24 +16,22 @@ import pytest
 import torch
 from labml.internal.tracker.writers import file
 
-from experiments import cifar, mnist, pages, runner
+from experiments import pages
 from experiments.checkpoints import Checkpoints
-from experiments.cli import run_command
 from experiments.data import CIFAR_FILES, CIFAR_FOLDER
 from experiments.records import RecordError, load, load_all, save
 from experiments.tracking import tracking
 from labml_nn_optim import Adam
+from tests.experiments import saving_often
 from tests.experiments.examples import make_record
 from tests.forked import Forked
 
-COMMANDS = {"mnist": mnist.main, "cifar": cifar.main}
 DIGITS = ("--data", "digits", "--no-curves")
 
 
 def run_experiment(name, arguments):
-    """Run an experiment's command, with a checkpoint after every step."""
-    runner.CHECKPOINT_SECONDS = 0.0
-    return run_command(COMMANDS[name], ["--threads", "1", *map(str, arguments)])
+    """Run an experiment's command on one thread, with a checkpoint after every step."""
+    return saving_often.run_experiment(name, ["--threads", "1", *map(str, arguments)])
 
 
 class Started:
