@@ -40,11 +40,7 @@ def opened(browser: Browser, address: str, width=1280, scheme="light", **options
     problems, requests = [], []
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    # Whoever leaves a page aborts what it is still loading.
-    page.on(
-        "requestfailed",
-        lambda request: request.failure != "net::ERR_ABORTED" and problems.append(request.url),
-    )
+    page.on("requestfailed", lambda request: problems.append(request.url))
     page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
     page.evaluate("document.fonts.ready.then(() => null)")

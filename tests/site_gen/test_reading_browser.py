@@ -204,10 +204,14 @@ def test_a_box_of_the_map_leads_to_its_chapter_by_pointer_and_keyboard(browser, 
         assert box.text_content().strip() == "2.1 Momentum"
         box.click()
         page.wait_for_url("**/momentum.html")
+        # Who leaves a page aborts what it is still loading, which would be told as an error.
+        page.wait_for_load_state("networkidle")
         page.go_back()
+        page.wait_for_load_state("networkidle")
         page.locator("#map-part-2 ~ .lit-drawing a.lit-outside").focus()
         page.keyboard.press("Enter")
         page.wait_for_url("**/descent.html")
+        page.wait_for_load_state("networkidle")
 
 
 def test_the_map_scrolls_in_its_own_box_on_a_phone(browser, site):
