@@ -17,7 +17,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,13 +93,14 @@ class Part:
 
     def _definitions(self, root: Path) -> Iterator[tuple[Place, str]]:
         """Yield all that the starts use, by way of whatever, each with its code."""
+        read = cache(lambda file: _module(root / file))
         waiting, seen = list(self.starts), set()
         while waiting:
             place = waiting.pop(0)
             if place in seen or place.file not in self.files:
                 continue
             seen.add(place)
-            module = _module(root / place.file)
+            module = read(place.file)
             if place.name in module.imports:
                 waiting.append(_imported(*module.imports[place.name], root))
             for definition in module.definitions.get(place.name, ()):

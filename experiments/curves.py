@@ -21,7 +21,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from experiments.compact import compact
-from experiments.drawing import to_png, to_svg, to_svgs
+from experiments.drawing import kept_svg, to_png, to_svg
 from experiments.records import Record, write_atomically
 
 Panel = dict[str, Any]
@@ -491,8 +491,8 @@ def to_page_svg(spec: dict[str, Any], *, title: str, description: str) -> str:
     identity = json.dumps([spec, title, description], sort_keys=True)
     prefix = f"curve-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
     svgs = [
-        _page_panel(svg, f"{prefix}-{index}", title, description)
-        for index, svg in enumerate(to_svgs({**shared, **panel} for panel in panels))
+        _page_panel(kept_svg({**shared, **panel}), f"{prefix}-{index}", title, description)
+        for index, panel in enumerate(panels)
     ]
     return f'<div class="curves">{"".join(svgs)}</div>'
 

@@ -1,15 +1,11 @@
-"""Charts of Vega-Lite become files; for a page, in other processes: every core draws, and prose is rendered meanwhile."""
+"""Charts of Vega-Lite become files; those of pages are kept, so that a chart is drawn once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
 import time
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,19 +28,13 @@ def to_svg(spec: dict[str, Any]) -> str:
     return svg
 
 
-def to_svgs(specs: Iterable[dict[str, Any]]) -> list[str]:
-    """Return charts as `to_svg` does, drawn side by side by processes that wait for more afterwards.
-
-    A chart that was drawn lately, by any process, is read from the build folder.
-    """
-    charts = [(spec, KEPT / f"{_description(spec)}.svg") for spec in specs]
-    missing = [(spec, file) for spec, file in charts if not _is_kept(file)]
-    if missing:
+def kept_svg(spec: dict[str, Any]) -> str:
+    """Return the chart as `to_svg` does; one that was drawn lately, by any process, is read from the build folder."""
+    file = KEPT / f"{_description(spec)}.svg"
+    if not _is_kept(file):
         KEPT.mkdir(parents=True, exist_ok=True)
-        drawn = _processes().map(to_svg, [spec for spec, _ in missing])
-        for (_, file), svg in zip(missing, drawn, strict=True):
-            write_atomically(file, svg.encode())
-    return [file.read_text(encoding="utf-8") for _, file in charts]
+        write_atomically(file, to_svg(spec).encode())
+    return file.read_text(encoding="utf-8")
 
 
 def to_png(spec: dict[str, Any]) -> bytes:
@@ -75,15 +65,3 @@ def _forget_old() -> None:
     for file in KEPT.glob("*.svg"):
         if time.time() - file.stat().st_mtime > DAYS * 24 * 3600:
             file.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1)
-def _processes() -> ProcessPoolExecutor:
-    # A fork would copy threads' locks without the threads.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(os.cpu_count(), context, _leave_interrupts)
-
-
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C to the process that has asked for the charts."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

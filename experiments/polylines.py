@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 Point = tuple[float, float]
 Line = list[Point]
 
@@ -13,22 +11,27 @@ def simplified(line: Line, flat: float) -> Line:
 
     * `flat`: how far a point that is left out may lie beside what is drawn without it
     """
-    if len(line) < 3:
-        return line
-    away = [_distance(point, line[0], line[-1]) for point in line]
-    farthest = max(range(len(line)), key=lambda place: away[place])
-    if away[farthest] <= flat:
-        return [line[0], line[-1]]
-    return simplified(line[: farthest + 1], flat)[:-1] + simplified(line[farthest:], flat)
+    kept, waiting = {0, len(line) - 1}, [(0, len(line) - 1)]
+    while waiting:
+        first, last = waiting.pop()
+        farthest = _farthest(line, first, last, flat)
+        if farthest:
+            kept.add(farthest)
+            waiting += [(first, farthest), (farthest, last)]
+    return [line[place] for place in sorted(kept)]
 
 
-def _distance(point: Point, start: Point, end: Point) -> float:
-    """Return how far a point lies from the nearest one between two others."""
-    (x, y), (dx, dy) = _difference(point, start), _difference(end, start)
+def _farthest(line: Line, first: int, last: int, flat: float) -> int:
+    """Return which point between two others lies farthest from what joins them; 0 if none is beyond `flat`."""
+    x, y = line[first]
+    dx, dy = line[last][0] - x, line[last][1] - y
     length = dx * dx + dy * dy
-    share = min(1.0, max(0.0, (x * dx + y * dy) / length)) if length else 0.0
-    return math.hypot(x - share * dx, y - share * dy)
-
-
-def _difference(one: Point, other: Point) -> Point:
-    return one[0] - other[0], one[1] - other[1]
+    found, distance = 0, flat * flat
+    for place in range(first + 1, last):
+        right, up = line[place][0] - x, line[place][1] - y
+        # The nearest point is an end, where the line through both goes on beyond it.
+        share = min(1.0, max(0.0, (right * dx + up * dy) / length)) if length else 0.0
+        away = (right - share * dx) ** 2 + (up - share * dy) ** 2
+        if away > distance:
+            found, distance = place, away
+    return found

@@ -19,7 +19,7 @@ from experiments.speed_bars import (
     limit_of_whole,
     limits_of_ratios,
 )
-from experiments.speed_fresh import Compilation, Fresh
+from experiments.speed_first import Compilation, Fresh
 from experiments.speed_groups import WALK, parameter_count
 from experiments.speed_harness import BARE, HARNESSED, HarnessCase
 from experiments.speed_lists import ParameterList

@@ -20,6 +20,7 @@ import torch
 from torch._dynamo.exc import TorchDynamoException
 from torch._dynamo.utils import counters
 
+from experiments.speed_first import Compilation, Fresh
 from experiments.speed_lists import Shapes
 from experiments.speed_memory import peak_of_step
 from experiments.speed_ways import COMPILE, Subject, ways_of
@@ -34,20 +35,6 @@ class FreshProcessError(Exception):
 
 
 @dataclass(frozen=True)
-class Compilation:
-    """A compilation that began with an empty cache.
-
-    * `seconds`: what the first two steps took
-    * `graphs`: graphs compiled in these two
-    * `graphs_later`: graphs compiled in five more steps, each with another learning rate
-    """
-
-    seconds: float
-    graphs: int
-    graphs_later: int
-
-
-@dataclass(frozen=True)
 class Request:
     """What to measure: the ways of an optimizer on tensors of these shapes."""
 
@@ -56,14 +43,6 @@ class Request:
     shapes: Shapes
     device: str
     threads: int
-
-
-@dataclass(frozen=True)
-class Fresh:
-    """What was measured: the compilation, if a way is compiled, and bytes at the peak by way."""
-
-    compilation: Compilation | None
-    peaks: dict[str, int]
 
 
 def measure_fresh(request: Request, cache: Path) -> Fresh:

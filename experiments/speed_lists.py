@@ -7,12 +7,11 @@ thousand tensors of a thousand elements cost a thousand calls for next to no ari
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torchvision.models import VisionTransformer, resnet18, vit_b_16
 
 Shapes = Sequence[tuple[int, ...]]
 
@@ -36,18 +35,21 @@ class ParameterList:
         return f"{self.title}: {len(self.shapes)} tensors, {self.elements / 1e6:.2f} M parameters"
 
 
-def _vit_s() -> nn.Module:
-    model: nn.Module = VisionTransformer(
-        image_size=224, patch_size=16, num_layers=12, num_heads=6, hidden_dim=384, mlp_dim=1536
-    )
-    return model
-
-
-MODELS: dict[str, tuple[str, Callable[[], nn.Module]]] = {
-    "resnet18": ("ResNet-18", resnet18),
-    "vit-s": ("ViT-S", _vit_s),
-    "vit-b": ("ViT-B", vit_b_16),
+VIT_S = {
+    "image_size": 224,
+    "patch_size": 16,
+    "num_layers": 12,
+    "num_heads": 6,
+    "hidden_dim": 384,
+    "mlp_dim": 1536,
 }
+MODELS: dict[str, tuple[str, str, dict[str, int]]] = {
+    "resnet18": ("ResNet-18", "resnet18", {}),
+    "vit-s": ("ViT-S", "VisionTransformer", VIT_S),
+    "vit-b": ("ViT-B", "vit_b_16", {}),
+}
+"""Titles of models, and what makes them: a name in `torchvision.models` and its arguments."""
+
 LIST_NAMES = (*MODELS, "tiny")
 DEFAULT_LISTS = {"cpu": ("resnet18", "vit-s", "tiny"), "cuda": ("vit-b", "tiny")}
 
@@ -56,10 +58,13 @@ def parameter_list(name: str) -> ParameterList:
     """Return the list `name`, one of `LIST_NAMES`, without making the model's tensors."""
     if name == "tiny":
         return ParameterList(name, "1000 tensors of 1000", [(1000,)] * 1000)
-    title, make_model = MODELS[name]
+    # It takes seconds to import, and the pages need nothing of it but titles.
+    from torchvision import models
+
+    title, kind, arguments = MODELS[name]
     # A tensor on the device `meta` has a shape and no memory.
     with torch.device("meta"):
-        model = make_model()
+        model: nn.Module = getattr(models, kind)(**arguments)
     return ParameterList(name, title, [tuple(each.shape) for each in model.parameters()])
 
 

@@ -19,7 +19,7 @@ from experiments.speed_figures import (
     SchedulerFigures,
     WayFigures,
 )
-from experiments.speed_fresh import Compilation
+from experiments.speed_first import Compilation
 from experiments.speed_ways import COMPILE, DEFAULT, measured_as
 
 NOISY = (

@@ -5,7 +5,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,8 @@ from site_gen.errors import shown
 from site_gen.feed import FEED, changes_page, feed
 from site_gen.finish import finish
 from site_gen.llms import LLMS, llms_txt
-from site_gen.page import page
-from site_gen.plugins import Plugin, additions, files_of_all, load_plugins
+from site_gen.plugins import Plugin, files_of_all, load_plugins
+from site_gen.rendering import rendered
 from site_gen.unchanged import Rendered, unchanged
 
 ASSETS = Path(__file__).parent / "assets"
@@ -53,19 +52,25 @@ class Generated:
     rendered: Rendered
 
 
-def generate(settings: Settings, before: Rendered | None = None) -> Generated:
+def generate(
+    settings: Settings, before: Rendered | None = None, *, processes: int = 1
+) -> Generated:
     """Write every page, and the configuration for MkDocs, into the build folder.
 
     Everything is made before anything is written, and a file whose contents stay the same is
-    left alone. Pages that are those of the build `before` are not rendered again. Raises
-    SiteError, PluginError or BuildError.
+    left alone. Pages that are those of the build `before` are not rendered again.
+
+    * `processes`: how many render pages side by side (see `site_gen.rendering`)
+
+    Raises SiteError, PluginError or BuildError.
     """
     if str(settings.root) not in sys.path:
         sys.path.insert(0, str(settings.root))
     plugins = load_plugins(settings.plugins)
     course = Course(read_chapters(settings), settings)
     known = unchanged(before, course) if before else {}
-    texts = pages(course, plugins, known)
+    chapters = [chapter for name, chapter in course.chapters.items() if name not in known]
+    texts = rendered(chapters, course, plugins, processes) | known
     if before and known:
         course.assets = {**before.course.assets, **course.assets}
         made = before.made
@@ -78,36 +83,13 @@ def generate(settings: Settings, before: Rendered | None = None) -> Generated:
     _prepare(settings.pages)
     changed = {path for path in files if _write(settings.pages / path, files[path])}
     changed |= _remove_others(settings.pages, set(files))
-    rendered = Rendered(course, texts, made)
+    done = Rendered(course, texts, made)
     navigation = course.navigation()
     styles = [path for path in assets if path.endswith(".css")]
     scripts = [path for path in assets if path.endswith(".js") and ON_DEMAND not in path]
     configuration = resolved_configuration(settings, navigation, styles, scripts).encode()
     changed_too = _write(settings.resolved, configuration)
-    return Generated(navigation, styles, scripts, frozenset(changed), changed_too, rendered)
-
-
-def pages(
-    course: Course, plugins: tuple[Plugin, ...], known: Mapping[str, bytes]
-) -> dict[str, bytes]:
-    """Return the Markdown of every chapter by its name. Raises SiteError or PluginError.
-
-    Plugins work ahead in a thread: while they wait, for charts that other processes draw, prose
-    is rendered.
-
-    * `known`: the pages that need not be rendered
-    """
-    chapters = [chapter for name, chapter in course.chapters.items() if name not in known]
-    with ThreadPoolExecutor(1) as thread:
-        added = [thread.submit(additions, chapter, plugins) for chapter in chapters]
-        try:
-            made = {
-                chapter.name: page(chapter, course, each.result()).encode()
-                for chapter, each in zip(chapters, added, strict=True)
-            }
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
-    return {name: made[name] if name in made else known[name] for name in course.chapters}
+    return Generated(navigation, styles, scripts, frozenset(changed), changed_too, done)
 
 
 def resolved_configuration(
@@ -135,9 +117,9 @@ def resolved_configuration(
     return yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False, width=1000)
 
 
-def build(settings: Settings) -> None:
-    """Generate the pages and build the site. Raises SiteError, PluginError or BuildError."""
-    generate(settings)
+def build(settings: Settings, *, processes: int = 1) -> None:
+    """Generate the pages and build the site, as `generate` does and with its errors."""
+    generate(settings, processes=processes)
     run_mkdocs(settings)
 
 

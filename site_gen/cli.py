@@ -15,6 +15,7 @@ from site_gen.errors import SiteError
 from site_gen.finish import finish
 from site_gen.new import write_config
 from site_gen.plugins import PluginError
+from site_gen.rendering import cores
 
 Parameters = ParamSpec("Parameters")
 config_option = click.option(
@@ -75,7 +76,7 @@ def new_command(package: str | None, folder: Path) -> None:
 def generate_command(config: Path) -> None:
     """Write the pages into the build folder, and stop there."""
     settings = read_settings(config)
-    generated = generate(settings)
+    generated = generate(settings, processes=cores())
     click.echo(f"{len(generated.changed)} files changed in {settings.pages}")
 
 
@@ -85,7 +86,7 @@ def generate_command(config: Path) -> None:
 def build_command(config: Path) -> None:
     """Build the site."""
     settings = read_settings(config)
-    build(settings)
+    build(settings, processes=cores())
     click.echo(f"The site is in {settings.site}")
 
 

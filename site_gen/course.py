@@ -134,10 +134,14 @@ class Course:
             raise SiteError(chapter.path, 1, f"file {path!r}: pages are made from chapters")
         if not file.is_file():
             raise SiteError(chapter.path, 1, f"file {path!r}: there is no {shown(file)}")
-        resolved = file.resolve()
-        if self.assets.setdefault(path, resolved) != resolved:
-            message = f"file {path!r}: is already {shown(self.assets[path])}"
-            raise SiteError(chapter.path, 1, message)
+        self.take({path: file.resolve()}, chapter)
+
+    def take(self, files: Mapping[str, Path], chapter: Chapter) -> None:
+        """Take files that were looked at before into the site, for a page. Raises SiteError for a taken path."""
+        for path, file in files.items():
+            if self.assets.setdefault(path, file) != file:
+                message = f"file {path!r}: is already {shown(self.assets[path])}"
+                raise SiteError(chapter.path, 1, message)
 
     def place(self, chapter: Chapter) -> str | None:
         """Return the number of a chapter as its readers see it, such as `2.4`."""

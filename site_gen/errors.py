@@ -12,6 +12,10 @@ class SiteError(Exception):
         self.line = line
         self.message = message
 
+    def __reduce__(self) -> tuple[type["SiteError"], tuple[Path, int, str]]:
+        # A process that renders pages sends its errors to the one that has asked.
+        return type(self), (self.path, self.line, self.message)
+
 
 def shown(path: Path) -> Path:
     """`path` as seen from the working directory, where it lies below it."""

@@ -60,8 +60,9 @@ NOTHING = Additions()
 class Plugin(Protocol):
     """What a class named under `plugins` has to offer; it is made once, without arguments.
 
-    It is asked about one chapter after the other, in a thread of its own. While the site is served, a change of
-    prose asks again about the pages that it renders, not about the others.
+    A build may ask copies of the process about one chapter each, side by side: what a plugin keeps
+    in memory, it keeps in one of them. While the site is served, a change of prose asks again about
+    the pages that it renders, not about the others.
     """
 
     def facts(self, chapter: Chapter) -> Iterable[Fact]:

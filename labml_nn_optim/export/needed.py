@@ -59,6 +59,7 @@ class Needed:
         self.namespaces: dict[str, None] = {}
         self.externals: set[External] = set()
         self.typing_only: set[External] = set()
+        self._read: set[Definition] = set()
         self._names: set[str] = set()
         self._patterns: set[str] = set()
         for root in self.roots:
@@ -104,12 +105,15 @@ class Needed:
         """Go once through all that stays; say whether something was added."""
         before = self._size()
         for definition in list(self.definitions):
-            self._use(definition.module, definition.used)
-            self._note(definition.mentions)
+            known = self.definitions[definition]
             members = tuple(self._members(definition))
-            for member in members:
-                self._use(definition.module, member.used)
-                self._note(member.mentions)
+            new: list[Definition | Member] = [each for each in members if each not in known]
+            if definition not in self._read:
+                new.insert(0, definition)
+                self._read.add(definition)
+            for part in new:
+                self._use(definition.module, part.used)
+                self._note(part.mentions)
             if not self._is_closed(definition):
                 self._names.update(member.name for member in members)
             self.definitions[definition] = members

@@ -5,7 +5,7 @@ from experiments.configuration import Configuration
 from experiments.records import Record
 from experiments.speed_bars import Bar
 from experiments.speed_figures import ListFigures, WayFigures
-from experiments.speed_fresh import Compilation
+from experiments.speed_first import Compilation
 
 
 def make_configuration(**changes):
