@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiments.library import LIBRARY
-from site_gen.chapters import load
+from site_gen.chapters import Reading, load
 from site_gen.config import read_settings
 
 ROOT = Path(__file__).parents[1]
@@ -23,5 +23,5 @@ def place(optimizer: str) -> tuple[int, int]:
     """
     name = f"optimizers/{optimizer}"
     path = ROOT / LIBRARY / f"{name}.py"
-    chapter = load(path, name, f"{LIBRARY}.optimizers.{optimizer}", True)
+    chapter = load(path, name, f"{LIBRARY}.optimizers.{optimizer}", Reading(required=True))
     return chapter.front_matter.place or (0, 0)

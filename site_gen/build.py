@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mkdocs.exceptions import Abort, MkDocsException
 from mkdocs.utils import clean_directory
 
 from site_gen import bibliography, hover_cards, passthrough, search
-from site_gen.chapters import Chapter, load, markdown_chapter
+from site_gen.chapters import Chapter, Reading, load, markdown_chapter
 from site_gen.config import Settings
 from site_gen.course import LANDING, Course
 from site_gen.errors import shown
@@ -158,16 +158,16 @@ def mkdocs_errors(level: int = logging.WARNING) -> Iterator[None]:
 
 def read_chapters(settings: Settings) -> list[Chapter]:
     """Read every chapter of the course. Raises SiteError."""
-    required, strict = settings.require_front_matter, settings.strict
+    reading = Reading(settings.require_front_matter, settings.strict)
     chapters = [
-        load(path, name, ".".join(_module(path, source.path)), required, strict, source.markup)
+        load(path, name, _module(path, source.path), replace(reading, markup=source.markup))
         for source in settings.sources
         for path, name in source.files()
     ]
     if settings.docs:
         for path in sorted(settings.docs.rglob("*.md")):
             name = path.relative_to(settings.docs).with_suffix("").as_posix()
-            chapters.append(load(path, name, name, required, strict))
+            chapters.append(load(path, name, name, reading))
     if all(chapter.name != LANDING for chapter in chapters):
         chapters.append(_landing(settings))
     return chapters
@@ -177,13 +177,13 @@ def _landing(settings: Settings) -> Chapter:
     """Return the page that leads to all others, for a site without one of its own."""
     title = str(settings.options.get("site_name") or "Contents")
     text = f"---\n{yaml.safe_dump({'title': title}, allow_unicode=True)}---\n\n::: contents\n:::\n"
-    return markdown_chapter(settings.file, text, LANDING, required=False)
+    return markdown_chapter(settings.file, text, LANDING, Reading())
 
 
-def _module(path: Path, source: Path) -> tuple[str, ...]:
-    """Return the parts of the dotted name of the module at `path`."""
+def _module(path: Path, source: Path) -> str:
+    """Return the dotted name of the module at `path`."""
     parts = path.relative_to(source.parent).with_suffix("").parts
-    return parts[:-1] if parts[-1] == "__init__" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _docs(settings: Settings) -> dict[str, Path]:

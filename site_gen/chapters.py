@@ -29,6 +29,20 @@ RESERVED_ANCHORS = ("chapter-title", "references", "used-by")
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    `required` says whether it must have front matter with a title, `strict` whether its prose is (see
+    `prose`). The prose of a Python file with front matter is Markdown; that of another is what
+    `markup` says, or else what it looks like.
+    """
+
+    required: bool = False
+    strict: bool = True
+    markup: Markup | None = None
+
+
+@dataclass(frozen=True)
 class Block:
     """A section that is ready to be shown. `anchor` is None where nothing can name it."""
 
@@ -85,36 +99,23 @@ class Chapter:
 
 
 @lru_cache(maxsize=1024)
-def python_chapter(
-    path: Path,
-    text: str,
-    name: str,
-    module: str,
-    required: bool,
-    strict: bool = True,
-    markup: Markup | None = None,
-) -> Chapter:
-    """Make the chapter of the Python file at `path` whose contents are `text`.
-
-    `required` says whether it must have front matter with a title, `strict` whether its prose is
-    (see `prose`). The prose of a file with front matter is Markdown; that of another is what
-    `markup` says, or else what it looks like. Raises SiteError.
-    """
+def python_chapter(path: Path, text: str, name: str, module: str, reading: Reading) -> Chapter:
+    """Make the chapter of the Python file at `path` whose contents are `text`. Raises SiteError."""
     source = parse(text, path)
-    front, lines, first = _front_matter(source, required)
-    markdown = bool(front.lines) or _is_markdown(source, markup)
+    front, lines, first = _front_matter(source, reading.required)
+    markdown = bool(front.lines) or _is_markdown(source, reading.markup)
     title, lines = _title(front, lines) if markdown else (front.title, lines)
     sections = [_with_docstring(section, source.docstring, lines) for section in source.sections]
     parsed = [
         [
-            prose.parse(item.lines, path, section.scope, strict=strict)
+            prose.parse(item.lines, path, section.scope, strict=reading.strict)
             if markdown
             else parse_plain(item.lines, path)
             for item in section.prose
         ]
         for section in sections
     ]
-    names, anchors = _name_sections(sections, parsed, path, strict)
+    names, anchors = _name_sections(sections, parsed, path, reading.strict)
     blocks = tuple(
         Block(name, section.scope, section.kind == "definition", tuple(pieces), section.code)
         for name, section, pieces in zip(names, sections, parsed, strict=True)
@@ -124,38 +125,29 @@ def python_chapter(
 
 
 @lru_cache(maxsize=256)
-def markdown_chapter(
-    path: Path, text: str, name: str, required: bool, strict: bool = True
-) -> Chapter:
+def markdown_chapter(path: Path, text: str, name: str, reading: Reading) -> Chapter:
     """Make the chapter of the Markdown file at `path`, which has no code. Raises SiteError."""
     numbered = [Line(number, line) for number, line in enumerate(text.split("\n"), 1)]
     front, lines = split_front_matter(tuple(numbered), path)
     front = front or FrontMatter()
-    _check_title(front, path, 1, required)
+    _check_title(front, path, 1, reading.required)
     title, lines = _title(front, lines)
-    parsed = prose.parse(lines, path, strict=strict)
+    parsed = prose.parse(lines, path, strict=reading.strict)
     taken = dict.fromkeys(RESERVED_ANCHORS, 0)
-    parsed = _take_headings(taken, parsed, path, strict)
+    parsed = _take_headings(taken, parsed, path, reading.strict)
     block = Block(None, "", False, (parsed,), ())
     return Chapter(name, path, None, text, title or name, front, (block,), frozenset(taken), None)
 
 
-def load(
-    path: Path,
-    name: str,
-    module: str,
-    required: bool,
-    strict: bool = True,
-    markup: Markup | None = None,
-) -> Chapter:
-    """Read the file at `path` and make its chapter (see `python_chapter`). Raises SiteError."""
+def load(path: Path, name: str, module: str, reading: Reading) -> Chapter:
+    """Read the file at `path` and make its chapter. Raises SiteError."""
     if path.suffix == ".md":
         try:
             text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             raise SiteError(path, 1, f"cannot be decoded: {error}") from None
-        return markdown_chapter(path, text, name, required, strict)
-    return python_chapter(path, read(path), name, module, required, strict, markup)
+        return markdown_chapter(path, text, name, reading)
+    return python_chapter(path, read(path), name, module, reading)
 
 
 def _front_matter(source: Source, required: bool) -> tuple[FrontMatter, tuple[Line, ...], int]:

@@ -12,7 +12,7 @@ import pytest
 
 from labml_nn_optim.skeleton import Chapter, write_chapter
 from labml_nn_optim.skeleton.entries import Import, Item, UnknownLayoutError
-from site_gen.chapters import load
+from site_gen.chapters import Reading, load
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("labml_nn_optim", "tests", "experiments", "docs_src", "pyproject.toml")
@@ -94,7 +94,7 @@ def test_new_chapters_are_typed(checkout: Path) -> None:
 
 @pytest.mark.parametrize("name", NEW)
 def test_a_new_chapter_is_a_page_of_its_own_place(checkout: Path, name: str) -> None:
-    chapter = load(checkout / NEW[name], name, name, required=True)
+    chapter = load(checkout / NEW[name], name, name, Reading(required=True))
     part, number = chapter.front_matter.place or (0, 0)
     place = f'chapter: "{part}.{number}"'
     texts = [path.read_text(encoding="utf-8") for path in checkout.rglob("*.py")]

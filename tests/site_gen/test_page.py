@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from markupsafe import Markup
 
-from site_gen.chapters import python_chapter
+from site_gen.chapters import Reading, python_chapter
 from site_gen.config import read_settings
 from site_gen.course import Course
 from site_gen.errors import SiteError
@@ -65,7 +65,7 @@ def shown_code(html: str) -> list[tuple[int, str]]:
 
 def make_page(text: str, plugins=()) -> str:
     """The page of a module of this text, as the generator writes it."""
-    chapter = python_chapter(HERE, text, "new", "rules.new", False)
+    chapter = python_chapter(HERE, text, "new", "rules.new", Reading())
     course = Course([chapter], read_settings(FIXTURE / "mkdocs.yml"))
     return page(chapter, course, additions(chapter, plugins))
 
