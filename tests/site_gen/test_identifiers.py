@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from site_gen.chapters import Chapter, load
+from site_gen.chapters import Chapter, Reading, load
 from site_gen.config import read_settings
 from site_gen.course import Course
 from site_gen.identifiers import analyse
@@ -246,7 +246,7 @@ def test_the_inventory_of_torch_leads_to_pages_and_holds_names_that_exist():
 
 def library_chapter(name: str) -> Chapter:
     path = ROOT / f"labml_nn_optim/{name}.py"
-    made = load(path, name, f"labml_nn_optim.{name.replace('/', '.')}", True)
+    made = load(path, name, f"labml_nn_optim.{name.replace('/', '.')}", Reading(required=True))
     return replace(made, front_matter=replace(made.front_matter, needs=()))
 
 

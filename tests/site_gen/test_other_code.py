@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from site_gen.chapters import Chapter, load
+from site_gen.chapters import Chapter, Reading, load
 from site_gen.config import read_settings
 from site_gen.course import Course
 from site_gen.errors import SiteError
@@ -52,7 +52,8 @@ class Pages:
         self.settings = read_settings(config)
         (only,) = self.settings.sources
         chapters = [
-            load(path, name, name, False, False, only.markup) for path, name in only.files()
+            load(path, name, name, Reading(strict=False, markup=only.markup))
+            for path, name in only.files()
         ]
         self.course = Course(chapters, self.settings)
 

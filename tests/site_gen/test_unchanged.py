@@ -2,7 +2,7 @@
 
 import pytest
 
-from site_gen import build
+from site_gen import rendering
 from site_gen.build import generate
 from site_gen.config import read_settings
 
@@ -38,11 +38,11 @@ def rendered(monkeypatch):
     """The names of the pages that have been rendered."""
     names = []
 
-    def page(chapter, course, additions, make=build.page):
+    def page(chapter, course, additions, make=rendering.page):
         names.append(chapter.name)
         return make(chapter, course, additions)
 
-    monkeypatch.setattr(build, "page", page)
+    monkeypatch.setattr(rendering, "page", page)
     return names
 
 
