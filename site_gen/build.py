@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.commands.build import build as build_site
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
+from mkdocs.plugins import BasePlugin
 from mkdocs.utils import clean_directory
 
 from site_gen import bibliography, hover_cards, passthrough, search
@@ -138,7 +140,22 @@ def load_resolved(settings: Settings, site: Path, **options: Any) -> MkDocsConfi
     """Load the configuration in the build folder, for a site in the folder `site`."""
     # Material prints a banner on import unless it is told not to.
     os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")
-    return load_config(config_file=str(settings.resolved), site_dir=str(site), **options)
+    config = load_config(config_file=str(settings.resolved), site_dir=str(site), **options)
+    config.plugins[KeptTemplates.__name__] = KeptTemplates(settings.build / "templates")
+    return config
+
+
+class KeptTemplates(BasePlugin):  # type: ignore[no-untyped-call, type-arg]
+    """Keep the theme's templates as compiled in `folder`: MkDocs compiles them for every build."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.cache = FileSystemBytecodeCache(str(folder))
+
+    def on_env(self, env: Environment, /, **_: object) -> Environment:
+        """Give the environment of MkDocs the compiled templates."""
+        env.bytecode_cache = self.cache
+        return env
 
 
 @contextmanager
@@ -226,7 +243,7 @@ def _together(*groups: Mapping[str, Path]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path, source in (item for group in groups for item in group.items()):
         other = files.setdefault(path, source)
-        if other.resolve() != source.resolve() and other.read_bytes() != source.read_bytes():
+        if other != source and other.read_bytes() != source.read_bytes():
             both = f"{shown(other)} and {shown(source)}"
             raise BuildError(f"{path}: two files want this place in the site: {both}")
     return files

@@ -53,7 +53,7 @@ class Block:
     code: tuple[Line, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chapter:
     """One page: `name` is its address without slash or suffix, such as `optimizers/adam`.
 

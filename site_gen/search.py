@@ -5,6 +5,7 @@ import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from site_gen.chapters import Block, Chapter
 from site_gen.course import Course
@@ -44,23 +45,29 @@ def index_script(course: Course) -> str:
     return f"globalThis.litSearch = {json.dumps(data, ensure_ascii=False)};\n"
 
 
-def _sections(chapter: Chapter) -> Iterator[Section]:
-    """Yield the page itself and its sections, joined where nothing could lead to one alone."""
+# While the course is served, the same chapters are asked for again and again.
+@lru_cache(maxsize=1024)
+def _sections(chapter: Chapter) -> tuple[Section, ...]:
+    """Return the page itself and its sections, joined where nothing could lead to one alone."""
+    return tuple(map(_cleaned, _raw_sections(chapter)))
+
+
+def _raw_sections(chapter: Chapter) -> Iterator[Section]:
     current = Section("", chapter.title, chapter.front_matter.summary or "", "")
     for block in chapter.blocks:
         if block.anchor:
-            yield _cleaned(current)
+            yield current
             current = Section(block.anchor, block.scope if block.is_definition else "", "", "")
         for prose in block.prose:
             for entry, text in entry_texts(prose):
-                yield _cleaned(Section(entry.anchor, ", ".join(entry.names), text, ""))
+                yield Section(entry.anchor, ", ".join(entry.names), text, "")
             for heading, text in sections_of(prose):
                 if heading:
-                    yield _cleaned(current)
+                    yield current
                     current = Section(heading.anchor, heading.text, "", "")
                 current.text += f" {text}"
         current.names += f" {_names(block)}"
-    yield _cleaned(current)
+    yield current
 
 
 def _cleaned(section: Section) -> Section:

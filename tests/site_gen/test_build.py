@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2 import Environment
 
 from tests.site_gen.modules import ROOT
 
@@ -106,6 +107,23 @@ def test_a_change_rewrites_only_what_shows_it(course):
     path.write_text(path.read_text().replace("crawls", "creeps"))
     index = "assets/site_gen/search_index.js"
     assert course.generate().changed == {"momentum.md", "momentum.py", index}
+
+
+def test_the_templates_of_the_theme_are_compiled_once(course, monkeypatch):
+    compiled = []
+
+    def compile_template(self, source, name=None, *rest, make=Environment.compile, **options):
+        compiled.append(name)
+        return make(self, source, name, *rest, **options)
+
+    monkeypatch.setattr(Environment, "compile", compile_template)
+    course.build()
+    assert "main.html" in compiled
+    html = (course.root / "site/index.html").read_text()
+    compiled.clear()
+    course.build()
+    assert compiled == []
+    assert (course.root / "site/index.html").read_text() == html
 
 
 def test_the_page_of_a_removed_chapter_goes(course):
