@@ -124,6 +124,28 @@ def test_delimiters_stretch_around_what_they_hold(browser, fixture_site):
     assert max(heights) > 1.8 * min(heights)
 
 
+SCROLLED_TO_THE_RIGHT = """() => {
+  const blocks = [...document.querySelectorAll(".lit-prose pre")];
+  const long = blocks.filter((pre) => pre.querySelector("code").scrollWidth > pre.clientWidth);
+  return long.map((pre) => {
+    const code = pre.querySelector("code");
+    code.scrollLeft = code.scrollWidth;
+    const text = document.createRange();
+    text.selectNodeContents(code);
+    const rights = [...text.getClientRects()].map((box) => box.right);
+    return [Math.max(...rights), pre.querySelector("nav").getBoundingClientRect().left];
+  });
+}"""
+
+
+def test_the_end_of_a_long_line_can_be_read_beside_the_button_for_copying(browser, course_site):
+    with opened(browser, f"{course_site}single_files.html", 390) as page:
+        page.locator(".md-code__nav").first.wait_for()
+        ends = page.evaluate(SCROLLED_TO_THE_RIGHT)
+    assert ends
+    assert all(text <= button for text, button in ends)
+
+
 def test_copied_code_has_no_line_numbers(browser, fixture_site):
     permissions = ["clipboard-read", "clipboard-write"]
     with opened(browser, f"{fixture_site}momentum/", permissions=permissions) as page:
