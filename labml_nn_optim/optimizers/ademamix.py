@@ -353,8 +353,8 @@ def decay_rate(life: float) -> float:
 #
 # ## What the experiment shows
 #
-# [The MNIST network](../../experiments/mnist.py) with the defaults: no warm-up, 2814 steps, a memory of 10
-# 000. In the last step $s$ has 25 % of its weight, so a steady gradient moves a weight by $2.2\, \alpha$. The
+# [The MNIST network](../../experiments/mnist.py) with the defaults: no warm-up, 2814 steps, a memory
+# of 10 000. In the last step $s$ has 25 % of its weight, so a steady gradient moves a weight by $2.2\, \alpha$. The
 # search is [AdamW](adamw.py)'s: it chose $\alpha = 0.003$, at 0.001 the held-out loss is 19 % higher, at
 # 0.0003 2.2 times as high, and at 0.01 nothing is learned.
 #
