@@ -150,7 +150,8 @@ Then Adam divides by about $\sqrt{h / B}$, and Sophia by $\rho\, h$.
 
 ## Conventions
 
-- **torch** has no Sophia.
+- **Defaults** are those of labml's class. The authors' code has $\beta = (0.965, 0.99)$, $\rho = 0.04$ and
+  $\lambda = 0.1$. torch has no Sophia.
 - **$B$** stands in `update_hessian` here, once. The authors' code stores the average of $\hat g^2$ and
   takes $B$ in every step, `step(bs=...)`.
 - **The clip.** The first version of the paper cuts $m / \max(h, \varepsilon)$ to $\pm\rho$; its step is
@@ -191,9 +192,9 @@ class Sophia(GenericAdaptiveOptimizer):
       becomes NaN
     - `rho`: $\rho$, what the curvature is multiplied by, at least 0: less clips more
     - `weight_decay`: a number, decoupled and times `lr`, or a
-      [WeightDecay](weight_decay.py#WeightDecay)
+      [WeightDecay](../weight_decay.py#WeightDecay)
     - `defaults`: more defaults of a group
-    - `options`: how the rule is run, [RunOptions](base.py#RunOptions)
+    - `options`: how the rule is run, [RunOptions](../base.py#RunOptions)
 
     State: two tensors of the parameter's shape.
     Raises `TypeError` or `ValueError` for a hyper-parameter of the wrong kind or out of its range.
@@ -289,6 +290,8 @@ class Sophia(GenericAdaptiveOptimizer):
 #   $\rho = 0.03$, 97 % are clipped in step 10, 70 % in step 100, 21 % in step 600.
 # - `betas`: $\beta_2$ counts updates of $h$, not steps. 0.95 remembers 20 of them, 200 steps. The
 #   paper has 0.96 and 0.99.
+# - `weight_decay`: the authors' script for GPT-2 with 125 million weights has 0.2, batches of 480 times 1024
+#   tokens, and a warm-up over 2000 of 100 000 steps.
 #
 # Leave it where there is no distribution to draw labels from, or where a second pass through the model
 # is awkward. And do not expect the speed-up of two that the paper reports: a later study, three of whose
@@ -326,8 +329,8 @@ class Sophia(GenericAdaptiveOptimizer):
 # Sophia begins as Signum: their first updates are 0.6133 and 0.6135 long with seed 0, and in step 32 it
 # is still 0.99 of $\alpha \sqrt{431\,080}$, a step of full length for nearly every weight. Then $h$ fills
 # up. In step 96 it is 0.88, and from the second epoch to the end between 0.47 and 0.52 (medians). A
-# length of 0.5 means that about a quarter of the weights are clipped at most. That stays so while
-# gradients become three to seven times smaller: $h$ shrinks with them.
+# length of 0.5 means that a quarter of the weights are clipped at most. That stays so while the median norm
+# of the gradient falls, from the second epoch to the third, to a half or a quarter: $h$ shrinks with it.
 #
 # ## Exercises
 #
