@@ -78,7 +78,8 @@ v_t &= \beta_2 v_{t-1} + (1 - \beta_2)\, \tilde c_t^2, \qquad \hat v_t = v_t / (
 $$
 
 The norm goes over all elements of a tensor. $g_{t-1}$ is the gradient of the *last* batch at the weights of then. The
-paper calls this form approximate, the one with $g_t^-$ exact. Its main results are with the approximate one.
+paper calls this form approximate, the one with $g_t^-$ exact. Its main results are with the approximate one. This is
+its MARS-AdamW. MARS-Lion takes the sign of $m_t$, and MARS-Shampoo orthogonalizes it as [Muon](muon.py) does.
 
 ## With the last batch, nothing is reduced
 
