@@ -301,6 +301,7 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 #
 # - `lr`: 0.01 is the paper's, and means 1 % of a tensor's size. A warm-up and a schedule multiply it. In the short runs
 #   below 0.1 was best.
+# - `weight_decay`: it is times $\alpha$, which is ten times AdamW's or more. Divide $\lambda$ by as much.
 # - `d`: 1. A larger limit lets jumps through.
 # - `beta2_decay`: $-0.8$. Nearer to 0 the memory is shorter.
 # - `eps`: `(1e-15, 1e-3)` for models with small gradients, see below. Lower the second number if a tensor has to stay
@@ -315,15 +316,16 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 # - **Small gradients lose their size.** $\varepsilon_1$ floors the mean of $R$, which is a mean of squares. In
 #   float32 that begins at gradients of $3.5 \cdot 10^{-4}$. $V$ is then too small, every $u_t$ too large, and the
 #   limit cuts each step to the same length. (A gradient clipped to norm 1 in a model of a billion weights has
-#   elements of $3 \cdot 10^{-5}$.) Gradients half as large as in the 299 steps before should make a step of half the
-#   length:
+#   elements of $3 \cdot 10^{-5}$.) Gradients half as large as in the 299 steps before should make a step of
+#   $0.5\, \alpha_t$. In units of $\alpha_t$ it is
 #
 #   | size of the gradients | 0.001 | $10^{-4}$ | $10^{-6}$ | $10^{-8}$ |
 #   |---|---:|---:|---:|---:|
 #   | default | 0.50 | 1.00 | 1.00 | 0.04 |
 #   | `eps=(1e-15, 1e-3)` | 0.50 | 0.50 | 0.50 | 1.00 |
 #
-#   torch's default does the same. With `eps=(1e-30, 1e-3)`, the number from the paper, $\varepsilon_1^2$ is 0 in
+#   With the default and $10^{-8}$ the floor of $\sqrt V$ shortens the steps before it, too, to 0.09. torch's default
+#   does the same. With `eps=(1e-30, 1e-3)`, the number from the paper, $\varepsilon_1^2$ is 0 in
 #   float32, and a gradient of zero gives NaN, in torch as well.
 # - **A large `lr` is cut.** $1 / \sqrt t$ is below 0.1 from step 101 on, and below 0.01 from step 10 001 on, whatever
 #   a schedule wants.
@@ -332,7 +334,7 @@ def _second_moment(state: dict[str, Any], grad: Tensor, weight: float, least: fl
 # - **Clipping the norm of the gradient** does nothing to a tensor if every batch is cut to the same norm:
 #   $u$ does not depend on a constant factor.
 # - **Room for a step.** $V$ and $u$ are built for one stack at a time, so the largest tensor decides how much it is.
-# - **A checkpoint of Adam** loads, and fails in the first step. One of torch's Adafactor goes on as it was.
+# - **A checkpoint of Adam** lacks `row_var` and `col_var` and is refused. One of torch's Adafactor goes on as it was.
 #
 # ## What the experiment shows
 #
