@@ -170,8 +170,9 @@ matrix, 8 steps are fine, the largest singular value after 10 is more than $10^{
 
 So the steps are cut into parts, and each part begins with a new $X X^T$. A part ends when $\varepsilon \prod a_k^2$
 passes 0.1, where $\varepsilon$ is the distance from 1 to the next number: how much of a rounding error would be
-left beside values of 1. In float32 that allows five steps of either kind, in float64 at least 12. In bfloat16, with
-$\varepsilon = 2^{-7}$, it is two of Jordan's steps; the first three of Polar Express are parts of their own.
+left beside values of 1. In float32 that allows six of Jordan's steps and five of Polar Express, in float64 12 and
+more. In bfloat16, with $\varepsilon = 2^{-7}$, it is two of Jordan's; the first three of Polar Express are parts of
+their own.
 Zhang, Amsel, Chen and Dao published the [same idea](https://dao-lab.ai/blog/2026/gram-newton-schulz) with kernels
 for GPUs, in float16 with one new start after two steps.
 
@@ -197,7 +198,7 @@ eight. Models are trained this way all the same, so "orthogonal" is meant loosel
 
 - **Coefficients.** [polar_express](#polar_express) gives those that the authors print; their eighth triple is the
   limit of all that follow. They cut their table to the number of steps; here the last step has no safety factor
-  whatever its number. They also divide the norm by 1.01 more.
+  whatever its number. They also divide the matrix by 1.01 times its norm.
 - Tables called `polar_express` elsewhere are others: the first $a$ is 8.205 here, 8.237 in timm 1.0.31.
 - **$\varepsilon$.** Jordan adds $10^{-7}$ to the norm, torch and this file divide by at least $10^{-7}$. A zero
   matrix stays zero, and one with a norm far below $10^{-7}$ comes back small.
