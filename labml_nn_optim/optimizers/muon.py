@@ -26,7 +26,7 @@ verified_against:
 
 A network with three hidden layers of 128 learns the digits of scikit-learn with AdamW, $\alpha = 0.001$, in batches
 of 128. After 100 steps take the matrix of the third layer, $128 \times 128$, and look at the singular values of its
-momentum ($\tilde B$ below), of AdamW's step and of the step that Muon would make:
+momentum ($\tilde B$ below), of AdamW's step and of the step that Muon would make (one seed):
 
 | singular value | momentum | AdamW's step | Muon's step |
 |---:|---:|---:|---:|
