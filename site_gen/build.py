@@ -33,6 +33,8 @@ from site_gen.unchanged import Rendered, unchanged
 
 ASSETS = Path(__file__).parent / "assets"
 ASSET_FOLDER = "assets/site_gen"
+# A browser shows nothing before it has all styles, and has one file sooner than a dozen.
+STYLES = f"{ASSET_FOLDER}/styles.css"
 # What scripts load when it is needed.
 ON_DEMAND = "/on_demand/"
 MARKER = ".site_gen"
@@ -80,6 +82,8 @@ def generate(
         made = files_of_all(course, plugins)
     files = {f"{name}.md": text for name, text in texts.items()} | shared_files(course)
     assets = _assets(settings, plugins)
+    styles = [assets.pop(path) for path in list(assets) if path.endswith(".css")]
+    files[STYLES] = b"\n".join(path.read_bytes() for path in styles)
     for path, source in _together(_docs(settings), course.assets, assets, made).items():
         files[path] = source.read_bytes()
     _prepare(settings.pages)
@@ -87,11 +91,10 @@ def generate(
     changed |= _remove_others(settings.pages, set(files))
     done = Rendered(course, texts, made)
     navigation = course.navigation()
-    styles = [path for path in assets if path.endswith(".css")]
     scripts = [path for path in assets if path.endswith(".js") and ON_DEMAND not in path]
-    configuration = resolved_configuration(settings, navigation, styles, scripts).encode()
+    configuration = resolved_configuration(settings, navigation, [STYLES], scripts).encode()
     changed_too = _write(settings.resolved, configuration)
-    return Generated(navigation, styles, scripts, frozenset(changed), changed_too, done)
+    return Generated(navigation, [STYLES], scripts, frozenset(changed), changed_too, done)
 
 
 def resolved_configuration(

@@ -72,7 +72,10 @@ class Plugin(Protocol):
         """Return what stands below the sections of `chapter`."""
 
     def assets(self) -> Iterable[Path]:
-        """Return scripts (.js) and styles (.css) that every page loads."""
+        """Return scripts (.js) and styles (.css) that every page loads.
+
+        The styles become one file in `assets/site_gen`, to which addresses in them are relative.
+        """
 
 
 @runtime_checkable

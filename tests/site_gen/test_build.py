@@ -146,8 +146,8 @@ def test_no_page_asks_another_host_for_anything(course):
     for path in (course.root / "site").rglob("*.html"):
         found = Addresses(path.read_text())
         assert not [address for address in found.fetched if "//" in address]
-    for path in (course.root / "site/assets/site_gen").glob("*.css"):
-        assert "//" not in re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S)
+    styles = (course.root / "site/assets/site_gen/styles.css").read_text()
+    assert "//" not in re.sub(r"/\*.*?\*/", "", styles, flags=re.S)
 
 
 def test_titles_and_summaries_are_text_in_the_head_and_the_navigation(course):
@@ -269,7 +269,8 @@ def test_a_plugin_of_the_course_is_imported_from_beside_its_configuration(course
     html = (course.root / "site/descent/index.html").read_text()
     lines = (course.root / "rules/descent.py").read_text().count("\n")
     assert f"<dt>Lines</dt><dd>{lines}</dd>" in html
-    assert 'href="../assets/plugins/extra.css"' in html
+    assert 'href="../assets/site_gen/styles.css"' in html
+    assert "color: red" in (course.root / "site/assets/site_gen/styles.css").read_text()
 
 
 BRINGING = (
@@ -369,4 +370,4 @@ def test_a_theme_folder_and_styles_of_the_course_stay_in_use(course):
     course.build()
     html = (course.root / "site/descent/index.html").read_text()
     assert "<p>Made here</p>" in html
-    assert html.index("assets/site_gen/pages.css") < html.index("own.css")
+    assert html.index("assets/site_gen/styles.css") < html.index("own.css")
