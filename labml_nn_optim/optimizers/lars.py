@@ -256,12 +256,12 @@ class LARS(GenericAdaptiveOptimizer):
 # ## Traps
 #
 # - **Weights that start at zero** are thrown by their first gradient, for $r = 1$. A pair of zeros with the gradient
-#   $(3, 4)$ and $\alpha = 1$ makes a first step of 5 and a second one of 0.005. A warm-up from $\alpha \approx 0$
-#   helps.
+#   $(3, 4)$, $\alpha = 1$ and $\mu = 0$ makes a first step of 5 and a second one of 0.005. With $\mu = 0.9$ it flies
+#   on by 4.5, 4.1 and so on. A warm-up from $\alpha \approx 0$ helps.
 # - **Numbers for SGD do not carry over.** $\alpha = 0.1$ moves nothing here: 0.01 % a step. A checkpoint of torch's
 #   SGD loads without a word, and brings its $\alpha$ along.
 # - **A bias before batch normalization** has no gradient but rounding errors. With a ratio they become a step of full
-#   length. Such a bias changes nothing. Leave it away.
+#   length. Such a bias changes nothing. Leave it out.
 # - **Clipping the norm of the gradient** does next to nothing for tensors with a ratio.
 #
 # ## What the experiment shows
