@@ -71,7 +71,7 @@ element of the large one moves less. On noise, with $\alpha = 0.01$:
 
 | elements | length of a step | an element moves by |
 |---:|---:|---:|
-| 10 | $2.6\, \alpha$ | 0.0083 |
+| 10 | $3.1\, \alpha$ | 0.010 |
 | 1000 | $3.2\, \alpha$ | 0.0010 |
 | 1 000 000 | $3.2\, \alpha$ | 0.000032 |
 
@@ -216,8 +216,8 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # - `betas`: with $\beta_1 = 0.9$ instead of 0.95 steps that agree are half as long in the long run. Multiply `lr` by
 #   2.
 #
-# Take it where SGD with momentum almost works, layers differ, and there is no room for Adam's second tensor. Leave
-# it for transformers and for embeddings: their rows have gradients of very different size within one tensor.
+# Take it where SGD with momentum almost works, layers differ, and there is no room for Adam's second tensor. Do not
+# take it for transformers and embeddings: their rows have gradients of very different size within one tensor.
 #
 # ## Traps
 #
@@ -237,10 +237,10 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # 99.22 %. [LARS](lars.py) with 99.26 to 99.30 % and [AdamW](adamw.py) with 99.30 to 99.40 % are above.
 #
 # The first update is $\sqrt 8\, \alpha$ long: eight tensors, a step of $\alpha$ each. In the third epoch the median
-# is 8.2 to $8.4\, \alpha$, near $3.2 \sqrt 8\, \alpha = 9.1\, \alpha$ for pure noise, though the gradient's median
-# norm has fallen from 1.4 in the first epoch to 0.3 or 0.4. NovoGrad starts sooner than SGD and ends later: the
-# training loss is 0.51 to 0.53 over the steps 2 to 112, SGD's 0.65 to 1.05, and 0.030 to 0.033 over the third
-# epoch, SGD's 0.019 to 0.028.
+# is 8.2 to 8.4 times the $\alpha$ of its step, near $3.2 \sqrt 8\, \alpha = 9.1\, \alpha$ for pure noise, though the
+# gradient's median norm has fallen from 1.4 in the first epoch to 0.3 or 0.4. NovoGrad starts sooner than SGD and
+# ends later: the training loss is 0.51 to 0.53 over the steps 2 to 112, SGD's 0.65 to 1.05, and 0.030 to 0.033 over
+# the third epoch, SGD's 0.019 to 0.028.
 #
 # ## Exercises
 #
