@@ -162,7 +162,8 @@ Glentis et al. (2025, arXiv 2506.16659), whose paper is about a method of their 
 | Stable-SPAM, an Adam with gradients normalized and clipped | 28.77 | 22.20 | 16.80 | 13.97 |
 
 GaLore loses to Adam at three sizes of four. Where it wins, Stable-SPAM beats both. How carefully each was tuned
-we could not check.
+we could not check. In a benchmark by the same group (arXiv 2505.22922), with many hyper-parameters tried for each
+method and up to a billion parameters, training at full rank is best.
 """
 
 from __future__ import annotations

@@ -104,8 +104,9 @@ of 1.1 billion parameters. These are the authors' own runs.
 In the speed run on a small GPT NorMuon took 2315 steps instead of 2330 for the same loss, and 0.7 of 141 seconds
 less, over 20 runs each and with the numbers tuned for Muon
 ([#144](https://github.com/KellerJordan/modded-nanogpt/pull/144), by an author of the paper). In its track for
-optimizers NorMuon needed 3250 steps ([#276](https://github.com/KellerJordan/modded-nanogpt/pull/276)) where Muon needed 3375, 3325 with NorMuon's $\alpha$,
-and 3250 when it and AdamW's part were tuned again
+optimizers NorMuon needed 3250 steps
+([#276](https://github.com/KellerJordan/modded-nanogpt/pull/276), by two of the authors) where Muon needed 3375, 3325
+with NorMuon's $\alpha$, and 3250 when it and AdamW's part were tuned again
 ([results 6, 12 and 36](https://github.com/KellerJordan/modded-nanogpt/tree/master/records/track_3_optimization)). We
 know of no comparison outside of language models.
 """
