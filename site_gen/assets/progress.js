@@ -2,7 +2,7 @@
 (() => {
   const root = new URL("../../", document.currentScript.src);
   const KEY = `read:${root.pathname}`;
-  const LINKS = ".lit-contents a[data-chapter], .lit-map a, .md-nav__link[href]:not([href*='#'])";
+  const LINKS = ".lit-contents a[data-chapter], .lit-map a, .md-nav__item:not(.md-nav__item--nested) > .md-nav__link[href]:not([href*='#'])";
 
   const stored = () => {
     try {
