@@ -171,8 +171,8 @@ matrix, 8 steps are fine, the largest singular value after 10 is more than $10^{
 So the steps are cut into parts, and each part begins with a new $X X^T$. A part ends when $\varepsilon \prod a_k^2$
 passes 0.1, where $\varepsilon$ is the distance from 1 to the next number: how much of a rounding error would be
 left beside values of 1. In float32 that allows six of Jordan's steps and five of Polar Express, in float64 12 and
-more. In bfloat16, with $\varepsilon = 2^{-7}$, it is two of Jordan's; the first three of Polar Express are parts of
-their own.
+more. In bfloat16, with $\varepsilon = 2^{-7}$, it is two of Jordan's, and five of them cost $6 \rho + 11$; the first
+three of Polar Express are parts of their own.
 Zhang, Amsel, Chen and Dao published the [same idea](https://dao-lab.ai/blog/2026/gram-newton-schulz) with kernels
 for GPUs, in float16 with one new start after two steps.
 

@@ -498,5 +498,6 @@ def shape_scale(rows: int, columns: int, adjust_lr_fn: str | None) -> float:
 #
 # ::: solution
 # The smaller side is $r = 1024$, and $r / c = 1/4$. $5 \cdot 1024 \cdot 2.25 / 3 = 3840$ tokens' worth: 0.7 % of
-# $2^{19}$, and 47 % of 8192. On one Gram matrix it is 25 products instead of 45: 0.4 % and 26 %.
+# $2^{19}$, and 47 % of 8192. On one Gram matrix, in float32, it is 25 products instead of 45: 0.4 % and 26 %. In
+# bfloat16, with a new start after every two steps, it is 35: 0.6 % and 36 %.
 # :::
