@@ -155,6 +155,8 @@ farther off than with a Prodigy of their own (three seeds).
   $\lVert s \rVert_1$. So $d$ bounds the distance in units of the group's rate. With `lr=0` nothing happens to a group.
 - **Coupled decay** is in all of $s$, $r$, $m$ and $v$, as in `prodigyopt`. In pytorch_optimizer it is added to a
   gradient that has been used already, and does nothing.
+- **Sums.** pytorch_optimizer keeps $r$ and $\lVert s \rVert_1$ in torch's default type. With float32 it is
+  $2 \cdot 10^{-7}$ from here after 100 steps of float64 weights.
 - `slice_p` of `prodigyopt`, which looks at every $p$-th weight to save memory, is not here.
 """
 
