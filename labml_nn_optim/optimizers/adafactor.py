@@ -154,9 +154,10 @@ is then $\alpha_t$.
   $R$, with the spacing of numbers at 1, $1.2 \cdot 10^{-7}$ in float32. See the traps. On gradients of size 1 that
   makes no difference: timm with `lr=None` and this are $4 \cdot 10^{-16}$ apart after 100 steps in float64.
 - **What is a matrix.** torch takes the last two dimensions of everything that has two. So a kernel of
-  $512 \times 512 \times 3 \times 3$ becomes 262 144 matrices of $3 \times 3$, with 6 numbers for 9. timm takes the
-  first two dimensions of a kernel if both are over 16, its AdafactorBigVision the two largest. State of ResNet-18 in
-  bytes a weight: 2.63 here and in torch, 0.03 in timm.
+  $512 \times 512 \times 3 \times 3$ becomes 262 144 matrices of $3 \times 3$, with 6 numbers for 9. A
+  $1 \times 1$ kernel has two numbers for each weight, twice Adam's $v$. timm takes the first two dimensions of a
+  kernel if both are over 16, its AdafactorBigVision the two largest. State of ResNet-18 in bytes a weight: 2.63 here
+  and in torch, 0.03 in timm.
 - **Momentum.** None in torch and here. timm and Transformers have it as `beta1`, off by default, over updates that
   include $\alpha_t$; it costs 4 bytes a weight. pytorch_optimizer has $\beta_1 = 0.9$ in bfloat16: 0.06 from here
   after 100 steps, and $4 \cdot 10^{-16}$ with `lr=None, betas=(None, 0.999)`. timm's AdafactorBigVision keeps it in
