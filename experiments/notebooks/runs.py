@@ -31,8 +31,6 @@ RATE = "\nThe learning rate is the best of the runs on MNIST, which are longer."
 
 UNTRIED = {
     "galore": "lr=0.01, rank=16",
-    "scion": "lr=0.001, scale=50.0, weight_decay=0.0",
-    "shampoo": "lr=0.003",
 }
 """The arguments of optimizers without committed runs."""
 

@@ -426,6 +426,18 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 #   without end: below $10^{-7}$ of the largest, eigenvalues are rounding error in float32.
 # - **A NaN in a gradient** is an error of `eigh` in the next step that finds roots, not a NaN in the weights.
 #
+# ## What the experiment shows
+#
+# [The MNIST network](../../experiments/mnist.py), with every dimension of its weights below 1024 and so with a matrix:
+# the search chose $\alpha = 0.003$, [Adam](adam.py)'s choice, with a held-out loss of 0.035, Adam's being 0.038 (one
+# seed). Smaller rates cost Shampoo less, 0.133 at 0.0001 where Adam has 0.190. At 0.01 both learn nothing: with
+# `grafting="adam"` the steps have Adam's length, and that is what is too long. The first update of each seed is as long
+# as Adam's to the last digit of the record.
+#
+# The accuracies are 99.36, 99.41 and 99.41 %, Adam's 99.39 to 99.44 %, which is no difference. The training loss is
+# lower: over the steps 2 to 112 its mean is 0.31 to 0.33, Adam's 0.35 to 0.37; over the third epoch 0.007, Adam's
+# 0.011. [SOAP](soap.py) has 0.29 to 0.31 and 0.003 to 0.004.
+#
 # ## Exercises
 #
 # **1.** Gradients of independent noise of size $\sigma$ meet the exponent $p$ on both sides. How long is an
