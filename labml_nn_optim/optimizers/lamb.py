@@ -303,7 +303,7 @@ def norm_of_all(tensors: Iterable[Tensor]) -> float:
 # 99.26 to 99.30 %, is below all three.
 #
 # The first update is 0.139 long in all seeds, 1 % of the weights' length, and the 16th still 0.140. AdamW's are 1.8 and
-# 0.4. LAMB begins slower: the mean training loss of the steps 2 to 112 is 0.57 to 0.58, AdamW's 0.35 to 0.37. In the
+# 0.4. LAMB begins slower: the mean training loss of the steps 2 to 112 is 0.56, AdamW's 0.34 to 0.36. In the
 # third epoch it still moves twice as far in a step (median length 0.055, AdamW 0.023 to 0.027), and has a higher
 # training loss (0.015 to 0.016; 0.011 to 0.012).
 #

@@ -435,8 +435,8 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 # as Adam's to the last digit of the record.
 #
 # The accuracies are 99.36, 99.41 and 99.41 %, Adam's 99.39 to 99.44 %, which is no difference. The training loss is
-# lower: over the steps 2 to 112 its mean is 0.31 to 0.33, Adam's 0.35 to 0.37; over the third epoch 0.007, Adam's
-# 0.011. [SOAP](soap.py) has 0.29 to 0.31 and 0.003 to 0.004.
+# lower: over the steps 2 to 112 its mean is 0.30 to 0.33, Adam's 0.34 to 0.36; over the third epoch 0.007, Adam's
+# 0.011. [SOAP](soap.py) has 0.28 to 0.30 and 0.003 to 0.004.
 #
 # ## Exercises
 #
