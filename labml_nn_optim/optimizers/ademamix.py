@@ -365,6 +365,10 @@ def decay_rate(life: float) -> float:
 # (Ranges of equals lie apart in [one of ten pairs](../../experiments/comparison.py#chance_apart).) A
 # $\beta_3$ that fits the run was not tried.
 #
+# [On CIFAR-10](../../experiments/cifar.py), in 1173 steps, nothing of this repeats. The search chose 0.003 again. The
+# training loss of the third epoch is 0.62 to 0.65, AdamW's 0.61 to 0.64; the accuracies are 78.3, 79.2 and 79.5 %,
+# AdamW's 79.3 to 80.3 %. A run of a thousand steps cannot show what a memory of 10 000 is worth.
+#
 # ## Exercises
 #
 # **1.** Which share of the weights in $s$ belongs to the first tenth of the run, if $W = T$ and $c = 2$? Neglect

@@ -307,6 +307,10 @@ def norm_of_all(tensors: Iterable[Tensor]) -> float:
 # third epoch it still moves twice as far in a step (median length 0.055, AdamW 0.023 to 0.027), and has a higher
 # training loss (0.015 to 0.016; 0.011 to 0.012).
 #
+# [On CIFAR-10](../../experiments/cifar.py) the search chose 0.01 again, and the valley is wide on the right: the
+# held-out loss is 2 % higher at 0.03, 30 % at 0.003. The accuracies are 79.0, 79.0 and 79.5 %, AdamW's 79.3 to 80.3 %.
+# A batch is 128 images there. LAMB is made for batches of thousands, and neither experiment has any.
+#
 # ## Exercises
 #
 # **1.** Two layers, each a vector of two numbers: $(3, 4)$ and $(0.03, 0.04)$. Both have a gradient whose signs are
