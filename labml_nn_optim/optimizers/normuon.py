@@ -280,6 +280,9 @@ class NorMuon(Muon):
 # 0.53 to 0.56, and higher in the third epoch, 0.009 to 0.010 and 0.007. What is due to the length and what to even
 # rows these runs do not say.
 #
+# [On CIFAR-10](../../experiments/cifar.py) the two cannot be told apart. Both searches chose 0.01. The accuracies are
+# 82.71, 83.03 and 83.50 %, Muon's 82.84 to 83.26 %; the losses agree to 0.01. Both are three points above AdamW.
+#
 # ## Exercises
 #
 # **1.** The squared lengths of the rows of an exactly orthogonal tall matrix add up to $n$. When is one of them 1?
