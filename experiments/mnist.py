@@ -13,7 +13,7 @@ chapter: "12.1"
 needs: [optimizers/adam]
 ---
 
-Of the optimizers of this course 48 are run here, under the same conditions: at a learning rate that
+Of the optimizers of this course 49 are run here, under the same conditions: at a learning rate that
 was [searched for](sweep.py) on images held back from training, three epochs long, with the seeds 0,
 1 and 2. The records of these runs lie in `experiments/results/mnist`, those of the searches in its
 folder `sweep`, and everything that this page and the pages of the optimizers draw is drawn from
@@ -28,16 +28,16 @@ nothing.
 
 ## What the runs say
 
-- **Twenty-six of the 48 are close.** Their medians lie between 99.31 and 99.45 %. Adam's is 99.41
+- **Twenty-seven of the 49 are close.** Their medians lie between 99.31 and 99.45 %. Adam's is 99.41
   and AdamW's 99.36 %, and what AdamW does differently hardly moves a weight in a run this short. The
   worst seed of [Scion](../labml_nn_optim/optimizers/scion.py), 99.45 %, is better than the best seeds
-  of twenty of them, and its median is four images ahead of Adam's. It had one number more tuned than
-  the others, its radius. Who ranks the other twenty-five ranks mostly seeds.
+  of twenty-one of them, and its median is four images ahead of Adam's. It had one number more tuned than
+  the others, its radius. Who ranks the other twenty-six ranks mostly seeds.
 - **Further down there are reasons.** SGD with momentum has 99.09 %, and its worst seed lost its start.
   [Adagrad](../labml_nn_optim/optimizers/adagrad.py) has 98.46 %: it keeps the gradients of a bad
   first step to the end. [Rprop](../labml_nn_optim/optimizers/rprop.py) fails, as it must with
   batches of 64.
-- **The first steps choose the learning rate.** For 17 of the 48 the next point of the grid, three
+- **The first steps choose the learning rate.** For 18 of the 49 the next point of the grid, three
   times the chosen rate, is one where nothing is learned. Twenty-three never failed on their grids. Eight of
   these begin softly: five warm up, [RAdam](../labml_nn_optim/optimizers/radam.py) and
   [AdaBelief](../labml_nn_optim/optimizers/ada_belief.py) take steps of momentum first,
@@ -57,7 +57,7 @@ nothing.
   [schedule-free AdamW](../labml_nn_optim/optimizers/schedule_free_adamw.py). The average of the
   schedule-free rules is a network to be used at any time, while the others wait for a rate that has
   still to fall; SOAP has fitted the images sooner. After three epochs the first has 99.32 %, SOAP
-  99.41 %, and the last is not among the twenty-six.
+  99.41 %, and the last is not among the twenty-seven.
 
 ## Run it
 
