@@ -5,6 +5,7 @@ such copies safely, and only of a process without other threads; so the command 
 `serve`, which goes on for days, does not.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -53,6 +54,8 @@ def _by_copies(
     chapters: Sequence[Chapter], course: Course, plugins: Sequence[Plugin], processes: int
 ) -> Iterator[tuple[str, bytes]]:
     context = multiprocessing.get_context("fork")
+    # The collector would write to all objects, and what a copy writes to it has to copy first.
+    gc.freeze()
     with ProcessPoolExecutor(processes, context, _start_copy, (course, plugins)) as copies:
         try:
             made = copies.map(_in_copy, [chapter.name for chapter in chapters])
@@ -61,6 +64,7 @@ def _by_copies(
                 yield chapter.name, text
         finally:
             copies.shutdown(wait=True, cancel_futures=True)
+            gc.unfreeze()
 
 
 def _start_copy(course: Course, plugins: Sequence[Plugin]) -> None:
