@@ -86,10 +86,18 @@ def test_two_copies_cannot_bring_different_files_to_one_place(modules):
     plugin(
         modules,
         "greedy",
-        "import os",
-        "file = Path(__file__).with_name(f'{os.getpid()}.txt')",
-        "file.write_text('x')",
-        "return [Fact('File', Markup('<a href=\"x.txt\">x</a>'), {'x.txt': file})]",
+        "import time",
+        "pair = {'package/part_00', 'package/part_01'}",
+        "if chapter.name in pair:",
+        "    folder = Path(__file__).parent",
+        "    own = folder / Path(chapter.name).name",
+        "    own.write_text('x')",
+        "    (other,) = pair - {chapter.name}",
+        # Each waits for the other, so no copy renders both.
+        "    end = time.monotonic() + 60",
+        "    while not (folder / Path(other).name).exists() and time.monotonic() < end:",
+        "        time.sleep(0.01)",
+        "    return [Fact('File', Markup('<a href=\"x.txt\">x</a>'), {'x.txt': own})]",
     )
     with pytest.raises(SiteError, match=r"file 'x\.txt': is already "):
         generated(modules, 2)
@@ -98,7 +106,8 @@ def test_two_copies_cannot_bring_different_files_to_one_place(modules):
 @pytest.mark.slow
 @pytest.mark.skipif(cores() < 2, reason="one core makes no copies")
 def test_ctrl_c_ends_a_build_and_its_copies_without_a_traceback(modules):
-    plugin(modules, "slow", "import time", "print('asked', flush=True)", "time.sleep(0.5)")
+    # One write for a line, as both copies ask at once.
+    plugin(modules, "slow", "import os, time", r"os.write(1, b'asked\n')", "time.sleep(0.5)")
     command = [sys.executable, "-m", "site_gen", "build", "--config", str(modules.config)]
     pipe = subprocess.PIPE
     with subprocess.Popen(
