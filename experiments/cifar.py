@@ -57,7 +57,7 @@ chose. Fourteen of [all](../docs_src/experiments/results.md):
   batch norm: where a step makes weights too long, the norm divides by their length. SGD's loss reaches 2.30, $\log 10$, at thirty times its best
   rate.
 
-Twelve optimizers of the course have run on MNIST only.
+Eleven optimizers of the course have run on MNIST only.
 
 ## Run it
 

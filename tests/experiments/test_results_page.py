@@ -1,19 +1,21 @@
 import dataclasses
 import gzip
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
-from experiments import pages, rate_panels, results_page, rule_rows
+from experiments import cifar, pages, rate_panels, results_page, rule_rows
 from experiments.records import save
-from experiments.result_rows import Row
+from experiments.result_rows import Row, rows
 from experiments.speed_report import save_figures
 from labml_nn_optim import optimizer_names
 from tests.experiments.examples import make_cifar_record, make_list_figures, make_record
 from tests.experiments.test_result_rows import search
 
+ROOT = Path(__file__).parents[2]
 MOST_COMPRESSED_BYTES = 60_000
 
 
@@ -48,6 +50,14 @@ def links(html):
 
 def test_without_any_record_the_page_has_no_figures(results):
     assert figures() == {}
+
+
+def test_the_page_says_how_many_optimizers_have_run():
+    run = {name: {row.optimizer for row in rows(name) if row.runs} for name in ("mnist", "cifar")}
+    text = (ROOT / "docs_src/experiments/results.md").read_text()
+    assert f"the course {len(run['mnist'])} on MNIST and {len(run['cifar'])} on CIFAR-10" in text
+    assert len(run["mnist"] - run["cifar"]) == 11
+    assert "Eleven optimizers of the course have run on MNIST only." in cifar.__doc__
 
 
 def test_an_experiment_appears_with_its_first_record(results):
