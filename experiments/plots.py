@@ -34,6 +34,7 @@ from experiments.group_charts import (
     parameter_names,
     weight_decays,
 )
+from experiments.hollow import hollow
 from experiments.library import LIBRARY
 from experiments.line_charts import Line, Panel, Part, logarithmic_steps
 from site_gen.plugins import Figure
@@ -356,14 +357,6 @@ def _groups_of(model: torch.nn.Module, *rules: Any) -> list[dict[str, Any]]:
     return made
 
 
-def _torchvision(name: str) -> torch.nn.Module:
-    """Make a model of torchvision without memory for its parameters."""
-    models = importlib.import_module("torchvision.models")
-    with torch.device("meta"):
-        model: torch.nn.Module = models.get_model(name, weights=None)
-    return model
-
-
 def _recipe_tree(model: torch.nn.Module, *rules: Any, title: str, subtitle: str) -> TreePanel:
     """Return the tree of the groups that rules make."""
     return _scale_tree(model, _groups_of(model, *rules), title, subtitle)
@@ -395,7 +388,7 @@ def _decay_shade(groups: Sequence[dict[str, Any]]) -> Shade:
 def layer_decay_tree() -> Plot:
     """Return the scales that layer decay gives a ViT."""
     layer_decay = importlib.import_module(f"{LIBRARY}.param_groups").LayerDecay(0.75)
-    model = _torchvision("vit_b_16")
+    model = hollow("vit_b_16")
     panel = _recipe_tree(model, layer_decay, title="ViT-B/16", subtitle=repr(layer_decay))
     low, high = min(panel.tree.numbers.values()), max(panel.tree.numbers.values())
     return Plot(
@@ -413,7 +406,7 @@ def layer_decay_tree() -> Plot:
 
 def no_decay_tree() -> Plot:
     """Return what the built-in rules decay in a ViT, and in one of its blocks."""
-    model = _torchvision("vit_b_16")
+    model = hollow("vit_b_16")
     shade = _decay_shade(_groups_of(model))
     decayed = sum(number > 0 for number in shade.numbers.values())
     names = parameter_names(model)
@@ -454,7 +447,7 @@ def depth_trees() -> Plot:
     """Return the depths that the structure tells for two networks with stages."""
     panels = []
     for name, title in (("swin_t", "Swin-T"), ("convnext_tiny", "ConvNeXt-T")):
-        model = _torchvision(name)
+        model = hollow(name)
         table = importlib.import_module(f"{LIBRARY}.param_groups").ParameterTable(model)
         layers = table.layers()
         depths = dict(zip(table.names, map(float, layers.depths), strict=True))

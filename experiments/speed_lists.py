@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from experiments.hollow import hollow
+
 Shapes = Sequence[tuple[int, ...]]
 
 SEED = 0
@@ -58,13 +60,8 @@ def parameter_list(name: str) -> ParameterList:
     """Return the list `name`, one of `LIST_NAMES`, without making the model's tensors."""
     if name == "tiny":
         return ParameterList(name, "1000 tensors of 1000", [(1000,)] * 1000)
-    # It takes seconds to import, and the pages need nothing of it but titles.
-    from torchvision import models
-
     title, kind, arguments = MODELS[name]
-    # A tensor on the device `meta` has a shape and no memory.
-    with torch.device("meta"):
-        model: nn.Module = getattr(models, kind)(**arguments)
+    model = hollow(kind, **arguments)
     return ParameterList(name, title, [tuple(each.shape) for each in model.parameters()])
 
 
