@@ -49,7 +49,6 @@ class Generated:
     """What MkDocs needs to know of the build folder, and what is new in it."""
 
     navigation: list[Any]
-    styles: list[str]
     scripts: list[str]
     changed: frozenset[str]
     configuration_changed: bool
@@ -92,14 +91,12 @@ def generate(
     done = Rendered(course, texts, made)
     navigation = course.navigation()
     scripts = [path for path in assets if path.endswith(".js") and ON_DEMAND not in path]
-    configuration = resolved_configuration(settings, navigation, [STYLES], scripts).encode()
+    configuration = resolved_configuration(settings, navigation, scripts).encode()
     changed_too = _write(settings.resolved, configuration)
-    return Generated(navigation, [STYLES], scripts, frozenset(changed), changed_too, done)
+    return Generated(navigation, scripts, frozenset(changed), changed_too, done)
 
 
-def resolved_configuration(
-    settings: Settings, navigation: list[Any], styles: list[str], scripts: list[str]
-) -> str:
+def resolved_configuration(settings: Settings, navigation: list[Any], scripts: list[str]) -> str:
     """Return the `mkdocs.yml` for the build folder: the course's own, with what was generated."""
     options = settings.options
     build = settings.build
@@ -112,7 +109,7 @@ def resolved_configuration(
         # Without a word about plugins MkDocs takes its own search.
         "plugins": options.get("plugins", []),
         "markdown_extensions": [*options.get("markdown_extensions", []), passthrough.NAME],
-        "extra_css": [*styles, *options.get("extra_css", [])],
+        "extra_css": [STYLES, *options.get("extra_css", [])],
         "extra_javascript": [*scripts, *options.get("extra_javascript", [])],
     }
     theme = options.get("theme")

@@ -7,7 +7,7 @@ from mkdocs.exceptions import Abort
 from mkdocs.livereload import LiveReloadServer
 
 from site_gen import passthrough
-from site_gen.build import BuildError, generate
+from site_gen.build import STYLES, BuildError, generate
 from site_gen.config import read_settings
 from site_gen.errors import SiteError
 from site_gen.finish import finish
@@ -23,7 +23,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         raise Abort(str(error)) from None
     config.docs_dir = str(settings.pages)
     config.nav = generated.navigation
-    config.extra_css = [*generated.styles, *config.extra_css]
+    config.extra_css = [STYLES, *config.extra_css]
     config.extra_javascript = [*generated.scripts, *config.extra_javascript]
     config.markdown_extensions = [*config.markdown_extensions, passthrough.NAME]
     return config
