@@ -425,7 +425,8 @@ def shape_scale(rows: int, columns: int, adjust_lr_fn: str | None) -> float:
 # - `momentum`: 0.95. Liu et al. found no gain in tuning it.
 # - `ns_steps`, `ns_coefficients`: leave them. Polar Express brings the example a third lower at the same rate, which
 #   may be no more than a longer step. Ten of Jordan's steps brought Liu et al. nothing.
-# - `ns_dtype`: bfloat16 is nearly a fifth away on the momentum above ([why](../orthogonal.py)), and models are trained so.
+# - `ns_dtype`: bfloat16 is nearly a fifth away on the momentum above ([why](../orthogonal.py)), and models are trained
+#   so.
 # - `vector_lr_scale`: for `"original"`, AdamW's rate divided by `lr`, 0.015 for instance.
 #
 # Take it for models whose parameters are mostly hidden matrices, with batches so large that $5 r / N$ is small. Leave
