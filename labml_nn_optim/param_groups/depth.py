@@ -64,7 +64,7 @@ parameters; a normalization joins the module before it.
 | the MNIST network | 4 | |
 
 This was tried on the models of torchvision and timm above, and on the names of Hugging Face's BERT, GPT-2, LLaMA, ViT, Swin, ConvNeXt and ResNet. It
-is a guess all the same. The figures below show Swin-T and ConvNeXt-T. Read [the table](report.py) before you train.
+is a guess all the same. Read [the table](report.py) before you train.
 
 ## Conventions
 

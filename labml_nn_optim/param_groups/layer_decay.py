@@ -42,7 +42,7 @@ The head has $r^0 = 1$. A ViT-B/16 has $D = 14$: its last block learns at $r$, i
 | 0.65 | 0.65 | 0.075 | 0.0057 | 0.0037 |
 | 0.5 | 0.50 | 0.016 | 0.00024 | 0.00012 |
 
-At 0.5 the first half of the network is as good as frozen. The figure below shows the whole network at 0.75.
+At 0.5 the first half of the network is as good as frozen.
 
 ## Why a power
 

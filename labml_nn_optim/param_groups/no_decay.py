@@ -25,7 +25,7 @@ one. The scale of a normalization is the same, and 0 is a bad place for it: a
 scale of 1 leaves its input alone, and one of 0 switches the layer off. So usual recipes decay matrices and
 convolutions, and nothing else.
 
-It is a question of many tensors and few numbers. The figure below shows which.
+It is a question of many tensors and few numbers.
 
 | model | tensors | of them without decay | numbers | of them without decay |
 |---|---:|---:|---:|---:|

@@ -60,7 +60,7 @@ sentences:
 "A decay of 0.1" says what is. Two different values cannot both be true, and which one was meant is not in the list: the author knows.
 
 So a rule can scale the learning rate and cannot set it. The proportions hold whatever the rate is that a search or a schedule
-comes up with. The figure below shows two rules meeting.
+comes up with.
 
 ## Conventions
 
