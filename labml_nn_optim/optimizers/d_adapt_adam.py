@@ -20,8 +20,8 @@ symbols:
   d: d
   \gamma: gamma
 verified_against:
-  implementation: pytorch_optimizer.DAdaptAdam 4.1.0
-  difference: 6e-15 over 100 noisy steps in float64
+  implementation: pytorch_optimizer.DAdaptAdam 4.1.0 with float64 as torch's default type
+  difference: 6e-15 over 100 noisy steps in float64; 5e-8 with float32 as the default type, that of its sums
 ---
 
 # The way that was made, without the start
@@ -30,7 +30,7 @@ verified_against:
 weights are the sum of their steps, and the sum of the gradients is at hand: divided by $\sqrt{v}$, it is nearly the
 way that was made. That is one tensor less, and a rougher estimate.
 
-On the example of Prodigy's chapter, twenty weights at a distance $D$ of 0.01 to 10 000, with the cosine:
+On the example of Prodigy's chapter, twenty weights at a distance $D$ of 0.01 to 10 000, with the cosine (medians):
 
 | | half of $d$ in step, for $D = 0.01$ | for $D = 10\,000$ | $d / D$ | error $/ D$ |
 |---|---:|---:|---:|---:|
