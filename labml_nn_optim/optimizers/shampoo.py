@@ -438,6 +438,12 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 # lower: over the steps 2 to 112 its mean is 0.30 to 0.33, Adam's 0.34 to 0.36; over the third epoch 0.007, Adam's
 # 0.011. [SOAP](soap.py) has 0.28 to 0.30 and 0.003 to 0.004.
 #
+# [On CIFAR-10](../../experiments/cifar.py) the lower training loss pays. The search chose 0.003 again: the held-out
+# loss is 0.837 there, 8 % below Adam's best. From 0.0001 to 0.001 the two are within 2 % of each other, so what the
+# matrices add shows at the large steps alone. The accuracies are 80.5, 81.1 and 81.4 %, all above Adam's 79.4 to 80.1
+# %. The training loss of the third epoch is 0.57 to 0.60, Adam's 0.62 to 0.63. [SOAP](soap.py) has 80.9 to 81.6 % and
+# 0.55 to 0.57.
+#
 # ## Exercises
 #
 # **1.** Gradients of independent noise of size $\sigma$ meet the exponent $p$ on both sides. How long is an
