@@ -280,8 +280,10 @@ class NorMuon(Muon):
 # 0.53 to 0.56, and higher in the third epoch, 0.009 to 0.010 and 0.007. What is due to the length and what to even
 # rows these runs do not say.
 #
-# [On CIFAR-10](../../experiments/cifar.py) the two cannot be told apart. Both searches chose 0.01. The accuracies are
-# 82.71, 83.03 and 83.50 %, Muon's 82.84 to 83.26 %; the losses agree to 0.01. Both are three points above AdamW.
+# [On CIFAR-10](../../experiments/cifar.py), where all matrices are wider than tall, too, the two cannot be told apart.
+# Both searches (one epoch, one seed) chose 0.01. The accuracies of three seeds are 82.71, 83.03 and 83.50 %, Muon's
+# 82.84 to 83.26 %; the test losses are 0.481 to 0.497 and 0.479 to 0.495. Both are three points above AdamW, which has
+# 79.3 to 80.3 %. A network with tall matrices, where NorMuon is another rule, has not been tried.
 #
 # ## Exercises
 #
