@@ -112,8 +112,8 @@ Ginsburg et al. report results on a par with or better than tuned SGD, Adam and 
 recognition, translation and language modeling. NVIDIA's code for the speech model Jasper uses it. We know of no
 independent comparison at equal tuning.
 
-Here is [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, accuracy in per cent at the
-best $\alpha$ for three seeds:
+Here is [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, images and test as in
+[LAMB's](lamb.py). NovoGrad and SGD have no decay. Accuracy in per cent at the best $\alpha$ for three seeds:
 
 | | plain | with batch normalization |
 |---|---:|---:|
