@@ -139,9 +139,9 @@ images (AdamW alone with its defaults otherwise, its part of the last column at 
 | 0.02 | | | 0.003 |
 
 AdamW's rate fits only roughly. In the first 50 steps at 0.001 gradients agree, and AdamW moves an element of the third
-matrix by 0.8 to 0.5 $\alpha$. Muon moves it by 0.13 at most, less than 0.2, because the momentum does not fill its directions:
-from the 32nd on five steps do not reach 1. In a long run with noisy gradients the two come closer. In a short
-one try three times AdamW's rate as well as AdamW's own.
+matrix by 0.8 to 0.5 $\alpha$. Muon moves it by 0.13 at most, less than 0.2, because the momentum does not fill its
+directions: from the 32nd on five steps do not reach 1. In a long run with noisy gradients the two come closer. In a
+short one try three times AdamW's rate as well as AdamW's own.
 
 ## Which parameters are matrices
 
