@@ -7,10 +7,22 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from labml_nn_optim import base, plan
+
 
 @pytest.fixture(autouse=True, scope="session")
 def compiled_fast(short_kernels: None) -> None:
     """Compile short kernels in all tests of the library."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def small_plans() -> Iterator[None]:
+    """Cut and pack at an eighth of the sizes: tensors of every kind, and little to compute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "CHUNK", base.CHUNK // 8)
+        for name in ("PACK", "SMALL"):
+            patch.setattr(plan, name, getattr(plan, name) // 8)
+        yield
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_a_closure_is_called_with_gradients_on_and_its_loss_returned(name: str) 
 
 @every_way_of_every_name
 def test_a_group_added_later_starts_at_step_one(name: str, way: str) -> None:
-    first, second = make_params(shapes=[(200, 200), (5,)])
+    first, second = make_params(shapes=[(70, 60), (5,)])
     optimizer = make(name, [first], lr=0.02, **DECAY, **WAYS[way])
     train(optimizer, steps=3)
     optimizer.add_param_group({"params": [second], "lr": 0.1})
@@ -222,7 +222,7 @@ def test_lr_zero_moves_nothing_but_counts_the_step(name: str, way: str) -> None:
 
 @every_way_of_every_name
 def test_parameters_without_gradient_get_neither_state_nor_decay(name: str, way: str) -> None:
-    used, unused = make_params(shapes=[(200, 200), (3,)])
+    used, unused = make_params(shapes=[(70, 60), (3,)])
     before = unused.detach().clone()
     optimizer = make(name, [used, unused], lr=0.1, **DECAY, **WAYS[way])
     used.grad = torch.ones_like(used)
@@ -265,7 +265,7 @@ def test_sparse_gradients_are_refused_in_one_line(name: str) -> None:
 @every_way_of_every_name
 def test_gradients_laid_out_unlike_their_parameter_are_understood(name: str, way: str) -> None:
     def run(contiguous: bool, **options: bool) -> list[torch.Tensor]:
-        param = make_params(shapes=[(200, 180)])[0]
+        param = make_params(shapes=[(70, 60)])[0]
         optimizer = make(name, [param], lr=0.02, **DECAY, **options)
         for step in range(3):
             gradient = noisy_gradient(param.t(), step, 0).t()

@@ -69,7 +69,7 @@ def test_two_threads_give_what_the_rule_gives_tensor_by_tensor(way: str) -> None
 @every_way_of_every_name
 def test_parameters_whose_gradient_comes_and_goes_keep_their_own_step(name: str, way: str) -> None:
     def run(**options: bool) -> tuple[list[torch.Tensor], list[float]]:
-        params = make_params(shapes=[(200, 200), (30,), (3, 4), (7,)])
+        params = make_params(shapes=[(70, 60), (30,), (3, 4), (7,)])
         optimizer = make(name, params, lr=0.02, **DECAY, **options)
         for step in range(1, 10):
             for index, param in enumerate(params):
@@ -88,7 +88,7 @@ def test_parameters_whose_gradient_comes_and_goes_keep_their_own_step(name: str,
 @every_way_of_every_name
 def test_two_groups_follow_their_own_hyper_parameters(name: str, way: str) -> None:
     def run(**options: bool) -> list[torch.Tensor]:
-        first, second = make_params(shapes=[(200, 200), (30,)])
+        first, second = make_params(shapes=[(70, 60), (30,)])
         groups = [{"params": [first], "lr": 0.1}, {"params": [second], "weight_decay": 0.5}]
         return train(make(name, groups, lr=0.01, **DECAY, **options), steps=6)
 
