@@ -106,7 +106,7 @@ same factor. The steps are 1.36 times as long, because they have more zigzag in 
 times the rate, for its steps cancel more.
 
 In a network some gradients agree with momentum for longer, and there the factor is larger.
-[CautiousAdamW](optimizers/cautious_adamw.py) has an experiment in which it is 1.4 to 1.9. So a comparison at equal
+[CautiousAdamW](optimizers/cautious_adamw.py) has an experiment in which it is 1.4 to 1.7. So a comparison at equal
 $\alpha$ compares two learning rates.
 
 ## Where it rests
