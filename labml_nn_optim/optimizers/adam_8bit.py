@@ -113,7 +113,7 @@ A gradient that is 2500 times smaller than the largest of its block has a $v$ th
 survives, down to 3.6 million times smaller. Now divide. Of 256 gradients 255 are 1 in every step, and here is
 the step of the last one, in units of $\alpha$ (in the last column the longest):
 
-| its gradient | constant, step 10 | step 1200 | non-zero in every fifth step, after step 1000 |
+| its gradient | constant, step 10 | step 1200 | non-zero in steps 5, 10, 15, ..., after step 1000 |
 |---:|---:|---:|---:|
 | Adam, any | 1 | 1 | 0.55 |
 | $10^{-2}$ | 1.00 | 1.00 | 0.61 |
