@@ -27,7 +27,7 @@ verified_against:
 
 # The same problem in other units
 
-Twenty weights are fitted to a target of $\pm D$ in each of them, by the mean absolute error of ten random
+Twenty weights are fitted to a target of $\pm D$ in each of them, by the mean absolute error of ten Gaussian
 examples a step: 2000 steps from zero, with a cosine to 0. Errors are divided by $D$, and 3.6 before the first
 step. $d$ is the rate that Prodigy finds. Medians of three seeds; single runs are up to four times off:
 
@@ -338,7 +338,7 @@ def correction(group: Mapping[str, Any], step: int) -> float:
 # ## Choosing, and when not to
 #
 # - `lr`: 1, with a schedule on top that falls to 0. In the first example a constant $\alpha = 1$ ends at an error
-#   between 0.3 and 0.9 in place of 0.0002. The authors recommend no schedule or a cosine over the whole run, without
+#   between 0.3 and 1.3 in place of 0.0002. The authors recommend no schedule or a cosine over the whole run, without
 #   restarts.
 # - `d_coef`: the number that is left to tune. There, $c = 0.1$ gives 0.00006, 1 gives 0.0002 and 10 gives 0.001.
 # - `d0`: small enough to be below every distance. $10^{-12}$ costs some 20 steps more than $10^{-6}$. One that is too
