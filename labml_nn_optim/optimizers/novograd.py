@@ -113,7 +113,8 @@ recognition, translation and language modeling. NVIDIA's code for the speech mod
 independent comparison at equal tuning.
 
 Here is [the plain network of LARS's chapter](lars.py), 120 steps with batches of 479, images and test as in
-[LAMB's](lamb.py). NovoGrad and SGD have no decay. Accuracy in per cent at the best $\alpha$ for three seeds:
+[LAMB's](lamb.py). NovoGrad has no decay, SGD 0.0005 in the gradient of matrices. Accuracy in per cent at the best
+$\alpha$ for three seeds:
 
 | | plain | with batch normalization |
 |---|---:|---:|
