@@ -222,6 +222,13 @@ class Grams(GenericAdaptiveOptimizer):
 # updates are 1.6 to 2.1 times as long as Adam's (medians). That fits a direction which nothing averages, and
 # does not prove it.
 #
+# [On CIFAR-10](../../experiments/cifar.py), where three epochs are far from fitting the images, Grams keeps up. The
+# search (one epoch, one seed) chose 0.01, Adam's being 0.003; at 0.003 the held-out loss is 5 % higher, at 0.03 18 %.
+# At 0.0003 and 0.001 the loss is Adam's at 0.46 and 0.48 times the rate, as on MNIST. The median update of the three
+# seeds is 3.1 times as long as Adam's, and the accuracies are 80.0, 80.2 and 80.5 %; Adam's, 79.4 to 80.1 %, and
+# AdamW's, 79.3 to 80.3 %, overlap with them. The mean training loss of the third epoch is 0.60 to 0.62, Adam's 0.62 to
+# 0.63. A direction that nothing averages cost something on MNIST, where little is left to fit, and nothing here.
+#
 # ## Exercises
 #
 # **1.** Grams and cautious Adam agree on some weights of a tensor. On which, and by which factor do they differ
