@@ -40,6 +40,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "schedule_free_adamw": "--set warmup=200 --schedule constant",
         "schedule_free_sgd": "--set warmup=200 --schedule constant --lr 0.1,0.3,1",
         "scion": "--set scale=50 --lr 0.0003,0.001,0.003",
+        "galore": "--set rank=16",
         **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
     },
     "cifar": {
@@ -50,6 +51,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "schedule_free_adamw": "--set warmup=100 --schedule constant",
         "schedule_free_sgd": "--set warmup=100 --schedule constant --lr 0.1,0.3,1",
         "scion": "--set scale=50 --lr 0.0003,0.001,0.003",
+        "galore": "--set rank=16",
         **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
     },
 }
