@@ -13,7 +13,7 @@ chapter: "12.1"
 needs: [optimizers/adam]
 ---
 
-Of the optimizers of this course 49 are run here, under the same conditions: at a learning rate that
+Of the optimizers of this course 50 are run here, under the same conditions: at a learning rate that
 was [searched for](sweep.py) on images held back from training, three epochs long, with the seeds 0,
 1 and 2. The records of these runs lie in `experiments/results/mnist`, those of the searches in its
 folder `sweep`, and everything that this page and the pages of the optimizers draw is drawn from
@@ -28,7 +28,7 @@ nothing.
 
 ## What the runs say
 
-- **Twenty-seven of the 49 are close.** Their medians lie between 99.31 and 99.45 %. Adam's is 99.41
+- **Twenty-seven of the 50 are close.** Their medians lie between 99.31 and 99.45 %. Adam's is 99.41
   and AdamW's 99.36 %, and what AdamW does differently hardly moves a weight in a run this short. The
   worst seed of [Scion](../labml_nn_optim/optimizers/scion.py), 99.45 %, is better than the best seeds
   of twenty-one of them, and its median is four images ahead of Adam's. It had one number more tuned than
@@ -37,13 +37,13 @@ nothing.
   [Adagrad](../labml_nn_optim/optimizers/adagrad.py) has 98.46 %: it keeps the gradients of a bad
   first step to the end. [Rprop](../labml_nn_optim/optimizers/rprop.py) fails, as it must with
   batches of 64.
-- **The first steps choose the learning rate.** For 18 of the 49 the next point of the grid, three
-  times the chosen rate, is one where nothing is learned. Twenty-three never failed on their grids. Eight of
+- **The first steps choose the learning rate.** For 18 of the 50 the next point of the grid, three
+  times the chosen rate, is one where nothing is learned. Twenty-four never failed on their grids. Eight of
   these begin softly: five warm up, [RAdam](../labml_nn_optim/optimizers/radam.py) and
   [AdaBelief](../labml_nn_optim/optimizers/ada_belief.py) take steps of momentum first,
   [ADOPT](../labml_nn_optim/optimizers/adopt.py) takes none in step 1. Nine measure a step by a whole
-  matrix or a row of it: Muon, NorMuon, Scion, SOAP, Kron, LARS, NovoGrad, Adafactor, Adam-mini. Two
-  find their rate on the way, [Prodigy](../labml_nn_optim/optimizers/prodigy.py) and D-Adaptation. The
+  matrix or a row of it: Muon, NorMuon, Scion, SOAP, Kron, LARS, NovoGrad, Adafactor, Adam-mini. GaLore
+  moves a matrix in a few directions at a time. Two find their rate on the way, [Prodigy](../labml_nn_optim/optimizers/prodigy.py) and D-Adaptation. The
   last four, [Sophia](../labml_nn_optim/optimizers/sophia.py), Lion, MARS and Grams, were not tried
   beyond three times their rate.
 - **Defaults would have told another story.** Signum, Yogi, Adadelta, NAdamW and 8-bit Adam were

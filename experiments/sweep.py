@@ -23,7 +23,7 @@ larger rate here, and in a longer run perhaps not. Each at its own best rate, th
 of two defaults, and a default is somebody's guess about somebody else's network.
 
 The table shows a second thing. One point beyond its best rate Adam learns nothing at all: 2.302 is the loss of a network that finds all ten
-digits about equally likely, $\log 10 = 2.3026$. For 17 of 48 optimizers the best rate lies just before such a cliff. For them, try one point less
+digits about equally likely, $\log 10 = 2.3026$. For 17 of 49 optimizers the best rate lies just before such a cliff. For them, try one point less
 before a longer run. With a warm-up of 200 steps Adam learns at 0.01 as well, and best there: the cliff stands at the start.
 
 So the rate has to be searched for.
@@ -91,7 +91,7 @@ perhaps, it is started again, twice at most. Two sweeps in one folder share the 
 a run waits for the first and takes the record. If the first is killed, its lock goes with it, and the second makes the run.
 
 Does early stopping stop the best? It looks at a quarter of the steps for the first time, and lets the best
-third go on. In 44 of the 48 searches on MNIST the rate that won belonged to that third. Adafactor's and LARS's
+third go on. In 45 of the 49 searches on MNIST the rate that won belonged to that third. Adafactor's and LARS's
 came third of six, less than 2 % behind the second, and Prodigy's second of three. The last exception is Adam with a
 warm-up of 200 steps: at step 196 it had made all its steps but the last few at smaller rates. So early stopping is a
 risk with schedules that start slowly, and it is off unless asked for. No record of this course was made with it.

@@ -26,14 +26,6 @@ TITLE = "## A short run"
 WARMUP = 20
 """Steps of warm-up in a run of 225: those of the committed runs are nearly as long as that."""
 
-RATE = "\nThe learning rate is the best of the runs on MNIST, which are longer."
-"""What is said of a rate that comes from committed runs."""
-
-UNTRIED = {
-    "galore": "lr=0.01, rank=16",
-}
-"""The arguments of optimizers without committed runs."""
-
 SCHEDULES = {
     "cycles": "CyclicSchedule(base_value=0.001, max_value=0.01, steps_up=40)",
     "decay": "ExponentialSchedule(start_value=0.01, factor=0.1, steps=100)",
@@ -100,8 +92,6 @@ def _exchanged(shared: Shared, name: str, module: str) -> str:
     if shared.name:
         made, label = _optimizer(name)
         text = text.replace(shared.name, f'"{label}"')
-        if name in UNTRIED:
-            text = text.replace(RATE, "")
     else:
         made = SCHEDULES[name]
     return text.replace(shared.made, made).replace(f"{LIBRARY}.{shared.module}", module)
@@ -110,8 +100,6 @@ def _exchanged(shared: Shared, name: str, module: str) -> str:
 def _optimizer(name: str) -> tuple[str, str]:
     """Return the expression that makes an optimizer for the run, and the name of its class."""
     kind = get_optimizer(name).__name__
-    if name in UNTRIED:
-        return f"{kind}(model.parameters(), {UNTRIED[name]})", kind
     run = first_run(name)
     if run is None:
         raise LookupError(f"{name} has no committed run that a learning rate could be taken from")

@@ -508,9 +508,10 @@ def test_the_chapter_says_who_fails_beyond_the_best_rate(committed_searches):
         "novograd",
         "adafactor",
         "adam_mini",
+        "galore",
     }
     others = {"sophia", "lion", "mars", "grams"}
-    assert (len(never), len(soft), len(warm)) == (23, 8, 5)
+    assert (len(never), len(soft), len(warm)) == (24, 8, 5)
     assert never == soft | by_matrix | {"prodigy", "d_adapt_adam"} | others
     for name in others:
         assert len(beyond[name]) == 1
