@@ -325,11 +325,11 @@ def count_blocks(shape: torch.Size, blocks: int | str | None) -> int:
 # block had a gradient it would be $0.003 \sqrt{431\,080} = 1.970$, so blocks with 10 % of the weights had none. Of
 # Adam's single weights 13 % had none.
 #
-# [On CIFAR-10](../../experiments/cifar.py) it is the same again. The search (one epoch, one seed) chose Adam's 0.003
-# with a held-out loss of 0.917, Adam's being 0.914; at 0.001 it is 7 % higher, at 0.01 32 %. The accuracies of three
-# seeds are 78.7, 79.4 and 79.8 %, Adam's 79.4 to 80.1 %, AdamW's 79.3 to 80.3 %: they overlap. The mean training loss
-# is again a little higher, 1.60 to 1.68 over the steps 2 to 112 and 0.63 to 0.66 in the third epoch, Adam's 1.57 to
-# 1.63 and 0.62 to 0.63.
+# [On CIFAR-10](../../experiments/cifar.py) three seeds do not tell them apart either. The search (one epoch, one
+# seed) chose Adam's 0.003 with a held-out loss of 0.917, Adam's being 0.914; at 0.001 it is 7 % higher, at 0.01 32 %.
+# The accuracies of three seeds are 78.7, 79.4 and 79.8 %, Adam's 79.4 to 80.1 %, AdamW's 79.3 to 80.3 %. The mean
+# training loss is again a little higher, with each of the seeds: 1.60 to 1.68 over the steps 2 to 112 and 0.63 to
+# 0.66 in the third epoch, Adam's 1.57 to 1.63 and 0.62 to 0.63.
 #
 # ## Exercises
 #
