@@ -74,7 +74,7 @@ python -m experiments.cifar --model fast --device cuda
 torchrun --nproc-per-node 2 -m experiments.cifar --optimizer adamw
 ```
 
-The first line is the first run behind AdamW's row above; a run took one and a half to four minutes, with another beside it on two cores. In the last line two processes [share each
+The first line is the first run behind AdamW's row above; a run took one and a quarter to six and a half minutes, with another beside it on two cores. In the last line two processes [share each
 batch](training.py) of 128. Batch norm takes its means over both, so the run is the same but for rounding. The options are those of [the experiment on MNIST](mnist.py), the [loop](training.py) is the same, and so
 are the records. `--dtype mixed`, as in the table above, lets the network compute in bfloat16, which has the exponents of
 float32: no loss has to be scaled. On an AMD EPYC with instructions for such numbers, forward and backward pass of

@@ -304,8 +304,8 @@ def _adam(state: dict[str, Any], group: Mapping[str, Any], grad: Tensor) -> Tens
 # [8-bit Adam](adam_8bit.py) costs 2 bytes a weight and stays near Adam; try it first. Below that, GaLore has
 # room for the rest.
 #
-# - `rank`: a quarter of the shorter side or less. A square matrix costs $12\, r / n$ bytes a weight: more than
-#   Adam from $r = \tfrac23 n$ on.
+# - `rank`: a quarter of the shorter side or less, if that side is long. Of 64 and 128 a quarter was too little on
+#   CIFAR-10 (below). A square matrix costs $12\, r / n$ bytes a weight: more than Adam from $r = \tfrac23 n$ on.
 # - `lr`: about Adam's, divided by $s \sqrt{r / m}$. Groups with `rank=None` want Adam's own.
 # - `update_proj_gap`: 200, and less at the start of a run if you can afford it.
 #

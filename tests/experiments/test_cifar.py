@@ -1,3 +1,4 @@
+import itertools
 import math
 import os
 import pickle
@@ -10,11 +11,13 @@ import torch
 import experiments.cifar
 from experiments.cifar import CIFAR, FastModel, SmallModel, main, whiten
 from experiments.cli import run_command
+from experiments.comparison import apart
 from experiments.curves import group_by_rate
 from experiments.data import CIFAR_FILES, CIFAR_FOLDER, DataError, load_cifar
 from experiments.records import load_all
 from experiments.sensitivity import best, losses_by_rate
 
+TEXT = " ".join(experiments.cifar.__doc__.split())
 RESULTS = Path(experiments.cifar.__file__).parent / "results" / "cifar"
 ROOT = Path(os.environ.get("LABML_NN_OPTIM_DATA", "data"))
 needs_cifar = pytest.mark.skipif(
@@ -146,6 +149,14 @@ def training_loss(runs):
     return median(run.final["train_loss"] for run in runs)
 
 
+def loss_of_the_third_epoch(run):
+    """The mean over steps: a row has the mean of the steps since the row before."""
+    steps, losses = run.curves["train"]["step"], run.curves["train"]["loss"]
+    rows = list(zip([0, *steps], steps, losses, strict=False))
+    third = [(step - before, loss) for before, step, loss in rows if step > 2 * steps[-1] / 3]
+    return sum(count * loss for count, loss in third) / sum(count for count, _ in third)
+
+
 def ends(numbers):
     return [f"{number:.2f}" for number in (min(numbers), max(numbers))]
 
@@ -170,6 +181,11 @@ def test_the_chapter_says_how_far_apart_the_best_are(committed_runs, ranked):
     of_matrices = [*ranked[:4], committed_runs["shampoo"]]
     assert ends([training_loss(runs) for runs in of_matrices]) == ["0.44", "0.56"]
     assert min(training_loss(runs) for runs in ranked if runs not in of_matrices) > 0.55
+    epochs = {
+        runs[0].optimizer: median(loss_of_the_third_epoch(run) for run in runs) for runs in ranked
+    }
+    assert ends([epochs.pop(name) for name in names_of(of_matrices)]) == ["0.52", "0.57"]
+    assert f"{min(epochs.values()):.2f}" == "0.58"
 
 
 def test_the_chapter_says_how_close_the_next_are(committed_runs, ranked):
@@ -178,12 +194,16 @@ def test_the_chapter_says_how_close_the_next_are(committed_runs, ranked):
     assert f"{max(percents(runs)[2] - percents(runs)[0] for runs in close):.1f}" == "1.6"
     assert f"one of {math.comb(len(close), 2)} pairs" in experiments.cifar.__doc__
     assert ends([training_loss(runs) for runs in close]) == ["0.52", "0.60"]
+    pairs = list(itertools.combinations(map(percents, close), 2))
+    assert f"pairs. {sum(apart(*pair) for pair in pairs)} of them lie apart" in TEXT
     assert percents(committed_runs["nadam"])[0] > percents(committed_runs["adam"])[2]
     adam = percents(committed_runs["adam"])[1]
     gains = [
         percents(committed_runs[name])[1] - adam for name in ("adam_warmup", "ada_belief", "radam")
     ]
     assert [f"{gain:.1f}" for gain in (min(gains), max(gains))] == ["0.9", "1.6"]
+    cosine = percents(committed_runs["adam_warmup_cosine_decay"])[1]
+    assert f"{cosine - adam:.1f}" == "0.1"
 
 
 def test_the_chapter_says_who_has_not_learned_enough(committed_runs, ranked):
@@ -193,8 +213,9 @@ def test_the_chapter_says_who_has_not_learned_enough(committed_runs, ranked):
     assert ends([training_loss(runs) for runs in slow]) == ["0.66", "0.90"]
     tested = [median(run.final["test_loss"] for run in runs) for runs in slow]
     assert ends(tested) == ["0.66", "0.87"]
-    medians = {name: f"{percents(committed_runs[name])[1]:.1f}" for name in ("asgd", "dowg", "sgd")}
-    assert medians == {"asgd": "69.2", "dowg": "69.0", "sgd": "75.7"}
+    expected = {"sgd": "75.7", "asgd": "69.2", "dowg": "69.0", "dog": "74.3"}
+    medians = {name: f"{percents(committed_runs[name])[1]:.1f}" for name in expected}
+    assert medians == expected
 
 
 def test_the_chapter_says_what_the_next_point_of_the_grid_costs():
