@@ -114,6 +114,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 import torch
@@ -152,6 +153,7 @@ from experiments.speed_report import (
     group_table,
     harness_table,
     list_table,
+    load_lists,
     overview_table,
     save_figures,
     scheduler_table,
@@ -168,6 +170,9 @@ from experiments.speed_ways import (
     ways_of,
 )
 from labml_nn_optim.registry import optimizer_names
+
+Lists: TypeAlias = dict[tuple[str, str], ListFigures]
+"""Figures by the names of the optimizer and of the list of parameters."""
 
 # Three steps before anything is timed: the first makes the state, the second the final plan of
 # pieces, and a compiled rule is compiled in one of them.
@@ -366,7 +371,8 @@ def measure_briefly(
     Time the default way and the compiled one against torch's, or against our per-tensor way.
 
     `--all` does this for every optimizer of the library, one after the other, with six seconds for
-    each. What to know when reading its table:
+    each. With `--json` each row is written as soon as it is measured, and a row that the file has is not
+    measured again: remove the file for that. What to know when reading the table:
 
     * Fourteen of them are in torch, too. They are divided by torch's default, and by the fastest way of others
       if that is another one. Nineteen more, and Muon again, are in timm or in pytorch_optimizer, where these are
@@ -380,15 +386,19 @@ def measure_briefly(
       arithmetic of a step is the same.
     * Figures of two optimizers come from different seconds. Compare ratios, not milliseconds.
     """
-    makes = ways_of(optimizer, compiled=options.compiled)
-    theirs = [way for way in makes if way in THEIR_WAYS] or [PER_TENSOR]
-    chosen = {way: make for way, make in makes.items() if way in (DEFAULT, COMPILE, *theirs)}
     budget = Budget(options.rounds, SECONDS_IN_OVERVIEW)
     try:
-        timed = time_ways(chosen, parameters.shapes, device, budget)
+        timed = time_ways(few_ways(optimizer, options), parameters.shapes, device, budget)
     except TorchDynamoException as error:
         raise click.ClickException(f"{optimizer}: {compiler_failure(error)}") from None
     return list_figures(optimizer, parameters, timed, device.type)
+
+
+def few_ways(optimizer: str, options: Options) -> dict[str, Make]:
+    """Return our default way, the compiled one, and what they are compared with."""
+    makes = ways_of(optimizer, compiled=options.compiled)
+    theirs = [way for way in makes if way in THEIR_WAYS] or [PER_TENSOR]
+    return {way: make for way, make in makes.items() if way in (DEFAULT, COMPILE, *theirs)}
 
 
 def measure_harness(case: HarnessCase, budget: Budget) -> HarnessFigures:
@@ -449,11 +459,17 @@ def run(options: Options) -> None:
     torch.set_num_threads(options.threads)
     case = _harness_case(options, device) if options.harness else None
     environment = describe_environment(device) | waiting_policy()
+    lists = _measured_before(environment, options)
     click.echo(", ".join(f"{name} {value}" for name, value in environment.items()))
     harness: HarnessFigures | None = None
     schedulers: SchedulerFigures | None = None
     groups: GroupFigures | None = None
-    lists: list[ListFigures] = []
+
+    def save() -> None:
+        if options.json_path is not None:
+            figures = [lists[key] for key in sorted(lists)]
+            save_figures(options.json_path, environment, figures, harness, schedulers, groups)
+
     if case is not None:
         harness = measure_harness(case, Budget(options.rounds, SECONDS_OF_HARNESS))
         click.echo(f"\n{harness_table(harness)}")
@@ -467,12 +483,30 @@ def run(options: Options) -> None:
         for name in options.lists or DEFAULT_LISTS[device.type]:
             parameters = parameter_list(name)
             if options.every:
-                lists += _overview(parameters, device, options)
+                _overview(parameters, device, options, lists, save)
             else:
-                lists.append(_whole(choice.name, parameters, device, options))
+                lists[choice.name, name] = _whole(choice.name, parameters, device, options)
+    save()
     if options.json_path is not None:
-        save_figures(options.json_path, environment, lists, harness, schedulers, groups)
         click.echo(f"\nfigures {options.json_path}")
+
+
+def _measured_before(environment: Mapping[str, str | int], options: Options) -> Lists:
+    """Return what the file for the overview has of an earlier run, which this one goes on with."""
+    path = options.json_path
+    if not options.every or path is None or not path.exists():
+        return {}
+    try:
+        earlier, lists = load_lists(path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise click.ClickException(f"--json {path}: has no figures of speed: {error}") from None
+    for name, value in environment.items():
+        if earlier.get(name) != value:
+            raise click.ClickException(
+                f"--json {path}: was measured with {name} {earlier.get(name)}, not {value}; "
+                "remove it or name another file"
+            )
+    return {(figures.optimizer, figures.list_name): figures for figures in lists}
 
 
 def _harness_case(options: Options, device: torch.device) -> HarnessCase:
@@ -514,15 +548,22 @@ def _whole(
 
 
 def _overview(
-    parameters: ParameterList, device: torch.device, options: Options
-) -> list[ListFigures]:
-    figures, names = [], optimizer_names()
+    parameters: ParameterList,
+    device: torch.device,
+    options: Options,
+    lists: Lists,
+    save: Callable[[], None],
+) -> None:
+    """Add every optimizer on these parameters to `lists`, and save them after each."""
+    names = optimizer_names()
     with compiler_cache():
         for number, name in enumerate(names, 1):
-            _say(f"{name}, {parameters.title}: {number} of {len(names)}")
-            figures.append(measure_briefly(name, parameters, device, options))
-    click.echo(f"\n{overview_table(figures)}")
-    return figures
+            known = lists.get((name, parameters.name))
+            if known is None or known.ways.keys() != few_ways(name, options).keys():
+                _say(f"{name}, {parameters.title}: {number} of {len(names)}")
+                lists[name, parameters.name] = measure_briefly(name, parameters, device, options)
+                save()
+    click.echo(f"\n{overview_table([lists[name, parameters.name] for name in names])}")
 
 
 @contextlib.contextmanager

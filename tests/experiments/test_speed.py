@@ -506,6 +506,54 @@ def test_the_overview_compiles_the_rules_that_can_be_and_nothing_later(
     assert "signum, five small tensors: 1 of 2" in err
 
 
+@pytest.fixture
+def overview_of(small_lists, monkeypatch, tmp_path):
+    """Measure some optimizers into a file; gives the status and the rows of the file."""
+
+    def run(*names, fails=None, threads=1):
+        def measure(name, *arguments):
+            if name == fails:
+                raise KeyboardInterrupt
+            return measured(name, *arguments)
+
+        measured = speed.measure_briefly
+        file = tmp_path / "all.json"
+        arguments = ["--all", "--no-compile", "--lists", "tiny", "--rounds", "2"]
+        with monkeypatch.context() as patch:
+            patch.setattr(speed, "optimizer_names", lambda: names)
+            patch.setattr(speed, "measure_briefly", measure)
+            status = run_command(main, [*arguments, "--threads", str(threads), "--json", str(file)])
+        return status, json.loads(file.read_text())["lists"]
+
+    return run
+
+
+def test_the_overview_goes_on_with_the_rows_that_its_file_has(overview_of, capfd):
+    status, rows = overview_of("lion", "signum", "yogi", fails="yogi")
+    assert (status, [row["optimizer"] for row in rows]) == (130, ["lion", "signum"])
+    capfd.readouterr()
+    status, again = overview_of("adam", "lion", "signum", "yogi")
+    assert (status, [row["optimizer"] for row in again]) == (0, ["adam", "lion", "signum", "yogi"])
+    assert again[1:3] == rows
+    out, err = capfd.readouterr()
+    assert re.findall(r"^(\w+), five small tensors", err, re.M) == ["adam", "yogi"]
+    assert {"adam", "lion", "signum", "yogi"} <= {
+        line.split()[0] for line in out.split("\n") if line
+    }
+
+
+def test_rows_that_were_measured_otherwise_are_not_mixed_with_new_ones(
+    overview_of, monkeypatch, capfd
+):
+    _, rows = overview_of("lion")
+    monkeypatch.setattr(speed, "waiting_policy", lambda: {"OMP_WAIT_POLICY": "ACTIVE"})
+    status, kept = overview_of("lion", "signum")
+    assert (status, kept) == (1, rows)
+    (line,) = capfd.readouterr().err.splitlines()[-1:]
+    assert "all.json: was measured with OMP_WAIT_POLICY" in line
+    assert "not ACTIVE; remove it or name another file" in line
+
+
 def test_an_optimizer_that_torch_lacks_is_compared_with_our_own_per_tensor_way():
     rounds = {"per tensor": [4.0, 4.0], "default": [2.0, 2.0], "compile": [1.0, 1.0]}
     figures = list_figures("lion", SMALL, timed(rounds), "cpu")
