@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from experiments import speed, speed_ways
 from experiments.cli import run_command
+from experiments.committed import RESULTS
 from experiments.data import ROOT_VARIABLE, load_digits
 from experiments.experiment import Recipe
 from experiments.mnist import MNIST
@@ -53,7 +54,15 @@ from experiments.speed_report import (
     overview_table,
     save_figures,
 )
-from experiments.speed_ways import COUNTERPARTS, PEERS, THEIR_WAYS, measured_as, ways_of
+from experiments.speed_ways import (
+    COUNTERPARTS,
+    PEERS,
+    PYTORCH_OPTIMIZER,
+    THEIR_WAYS,
+    TIMM,
+    measured_as,
+    ways_of,
+)
 from labml_nn_optim import GenericAdaptiveOptimizer, optimizer_names
 from tests.experiments.examples import make_list_figures
 
@@ -175,7 +184,7 @@ def test_a_package_that_is_not_installed_has_no_row(monkeypatch):
 
 
 # Others draw their own noise, start otherwise, round to half precision, or turn ill-conditioned bases.
-OTHERWISE = {"galore", "kron", "lars", "mars", "muon", "schedule_free_adamw", "scion", "soap"}
+OTHERWISE = {"kron", "mars", "muon", "schedule_free_adamw", "scion", "soap"}
 
 
 def test_sgd_is_measured_with_momentum_on_both_sides():
@@ -540,6 +549,18 @@ def test_the_overview_goes_on_with_the_rows_that_its_file_has(overview_of, capfd
     assert {"adam", "lion", "signum", "yogi"} <= {
         line.split()[0] for line in out.split("\n") if line
     }
+
+
+def test_the_chapter_says_how_our_steps_compare_with_those_of_other_packages():
+    _, table, _ = re.split(r"Beside timm and .*|NovoGrad and LARS need", speed.__doc__)
+    _, several = load_lists(RESULTS / "speed.json")
+    ratios = {
+        f"{ratio:.2f}"
+        for figures in several
+        for package, ratio in figures.ways["default"].ratios.items()
+        if package in (TIMM, PYTORCH_OPTIMIZER)
+    }
+    assert set(re.findall(r"\d\.\d\d", table)) == ratios
 
 
 def test_rows_that_were_measured_otherwise_are_not_mixed_with_new_ones(
