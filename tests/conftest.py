@@ -9,15 +9,9 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# The tests run in processes side by side: more threads in each would only wait for each other. Torch
+# The tests run in one process per core: more threads in each would only wait for each other. Torch
 # reads the number when it is imported, and the processes that the tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Run one process more than there are cores: a third of the time a test waits for what it has started."""
-    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 2
-
 
 # An example that takes long says something about the machine, not about the code.
 settings.register_profile(
