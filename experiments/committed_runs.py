@@ -31,6 +31,12 @@ USUAL = {
 WITHOUT_RATE = ("prodigy", "d_adapt_adam", "dog", "dowg")
 """Optimizers that find the size of their steps: their rate is a factor, and near 1."""
 
+SPECIAL_EVERYWHERE = {
+    "scion": "--set scale=50 --lr 0.0003,0.001,0.003",
+    "galore": "--set rank=16",
+    **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
+}
+
 SPECIAL: dict[str, dict[str, str]] = {
     "mnist": {
         "sgd": "--set momentum=0.9",
@@ -39,9 +45,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "adam_warmup_cosine_decay": "--set warmup=200 --schedule constant",
         "schedule_free_adamw": "--set warmup=200 --schedule constant",
         "schedule_free_sgd": "--set warmup=200 --schedule constant --lr 0.1,0.3,1",
-        "scion": "--set scale=50 --lr 0.0003,0.001,0.003",
-        "galore": "--set rank=16",
-        **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
+        **SPECIAL_EVERYWHERE,
     },
     "cifar": {
         "sgd": "--set momentum=0.9 --lr 0.01,0.03,0.1,0.3,1",
@@ -50,9 +54,7 @@ SPECIAL: dict[str, dict[str, str]] = {
         "adam_warmup_cosine_decay": "--set warmup=100 --schedule constant",
         "schedule_free_adamw": "--set warmup=100 --schedule constant",
         "schedule_free_sgd": "--set warmup=100 --schedule constant --lr 0.1,0.3,1",
-        "scion": "--set scale=50 --lr 0.0003,0.001,0.003",
-        "galore": "--set rank=16",
-        **dict.fromkeys(WITHOUT_RATE, "--lr 0.3,1,3"),
+        **SPECIAL_EVERYWHERE,
     },
 }
 """Optimizers that need an argument, a schedule or other rates than all the others."""

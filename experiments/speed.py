@@ -81,9 +81,9 @@ faster: 1.03, 0.99 and 1.22. Their chunks stay in the cache, but there is little
 
 Beside timm and pytorch_optimizer, the default way divided by theirs:
 
-| | |
+| against theirs | ratio |
 |---|---|
-| below four fifths | MARS 0.42, schedule-free AdamW 0.56, AdEMAMix 0.66 |
+| faster | MARS 0.42, schedule-free AdamW 0.56, AdEMAMix 0.66 |
 | no difference | Grams and Muon 0.80, NAdamW 0.81, Adan 0.85, Lion and StableAdamW 0.90, Kron 0.96, SOAP 0.97, Scion 1.03, ADOPT and Prodigy 1.07, cautious AdamW 1.10, LAMB 1.18 |
 | slower | NovoGrad 1.34, LARS 1.55, schedule-free SGD 1.60 |
 

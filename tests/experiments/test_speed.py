@@ -519,7 +519,7 @@ def test_the_overview_compiles_the_rules_that_can_be_and_nothing_later(
 def overview_of(small_lists, monkeypatch, tmp_path):
     """Measure some optimizers into a file; gives the status and the rows of the file."""
 
-    def run(*names, fails=None, threads=1):
+    def run(*names, fails=None):
         def measure(name, *arguments):
             if name == fails:
                 raise KeyboardInterrupt
@@ -527,11 +527,11 @@ def overview_of(small_lists, monkeypatch, tmp_path):
 
         measured = speed.measure_briefly
         file = tmp_path / "all.json"
-        arguments = ["--all", "--no-compile", "--lists", "tiny", "--rounds", "2"]
+        arguments = ["--all", "--no-compile", "--lists", "tiny", "--rounds", "2", "--threads", "1"]
         with monkeypatch.context() as patch:
             patch.setattr(speed, "optimizer_names", lambda: names)
             patch.setattr(speed, "measure_briefly", measure)
-            status = run_command(main, [*arguments, "--threads", str(threads), "--json", str(file)])
+            status = run_command(main, [*arguments, "--json", str(file)])
         return status, json.loads(file.read_text())["lists"]
 
     return run
@@ -573,6 +573,16 @@ def test_rows_that_were_measured_otherwise_are_not_mixed_with_new_ones(
     (line,) = capfd.readouterr().err.splitlines()[-1:]
     assert "all.json: was measured with OMP_WAIT_POLICY" in line
     assert "not ACTIVE; remove it or name another file" in line
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"environment": {}, "lists": [{}]}'])
+def test_a_file_without_figures_is_kept_and_refused_in_one_line(content, tmp_path, capfd):
+    file = tmp_path / "other.json"
+    file.write_text(content)
+    assert run_command(main, ["--all", "--lists", "tiny", "--json", str(file)]) == 1
+    (line,) = capfd.readouterr().err.splitlines()[-1:]
+    assert "other.json: has no figures of speed" in line
+    assert file.read_text() == content
 
 
 def test_an_optimizer_that_torch_lacks_is_compared_with_our_own_per_tensor_way():
