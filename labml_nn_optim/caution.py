@@ -173,6 +173,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from labml_nn_optim.stacks import mean_of_each
 from labml_nn_optim.weight_decay import DecayInRule
 
@@ -211,10 +213,10 @@ class Caution(DecayInRule):
         moved, before, grad = self.start
         update = before.sub(moved)
         # $\phi = \mathbb 1[u\, g > 0]$
-        mask = update.mul(grad).gt(0).to(update.dtype)
+        mask = update.mul(grad).gt_(0)
         # $\theta_t = \theta - u\, \phi / \max(\operatorname{mean} \phi,\, 10^{-3})$
         mask.div_(mean_of_each(mask).clamp_min_(LEAST_SHARE))
-        moved.copy_(before.addcmul_(update, mask, value=-1))
+        torch.addcmul(before, update, mask, value=-1, out=moved)
         if self.noted is None and moved is not param:
             param.copy_(moved)
         super().finish(param)

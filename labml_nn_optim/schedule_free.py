@@ -208,7 +208,7 @@ from labml_nn_optim.optimizers.adam_warmup import require_steps
 from labml_nn_optim.pieces import Member
 from labml_nn_optim.weight_decay import WeightDecay
 
-__all__ = ["ScheduleFree", "add_decay", "move"]
+__all__ = ["ScheduleFree", "join_decay", "move"]
 
 
 class ScheduleFree(GenericAdaptiveOptimizer):
@@ -361,27 +361,29 @@ class ScheduleFree(GenericAdaptiveOptimizer):
                 group["train_mode"] = next(iter(modes))
 
 
-def move(param: Any, z: Any, update: Any, group: Mapping[str, Any]) -> None:
-    r"""Move $y$, which is `param`, and $z$ by an update $u$, both in place."""
+def move(param: Any, z: Any, update: Any, rate: Any, group: Mapping[str, Any]) -> None:
+    r"""Move $y$, which is `param`, and $z$, both in place; $u$ is `rate` times `update`."""
     # $y_t = (1 - c_t)\, y_{t-1} + c_t\, z_{t-1} - (1 - \beta (1 - c_t))\, u_t$
     param.lerp_(z, group["share"])
-    param.add_(update, alpha=group["follow"])
+    param.add_(update, alpha=group["follow"] * rate)
     # $z_t = z_{t-1} - u_t$
-    z.sub_(update)
+    z.sub_(update, alpha=rate)
 
 
-def add_decay(
+def join_decay(
     weight_decay: Callable[[Any, Any, Mapping[str, Any]], Any],
     param: Any,
     grad: Any,
     update: Any,
+    rate: Any,
     group: Mapping[str, Any],
-) -> None:
-    r"""Let decoupled decay join an update in place: what it would take from $y$."""
-    if group["decoupled_weight_decay"] and not is_zero(group["weight_decay"]):
-        decayed = param.clone()
-        weight_decay(decayed, grad, group)
-        update.add_(param.sub(decayed))
+) -> tuple[Any, Any]:
+    r"""Return an update and its rate that hold decoupled decay: what it would take from $y$."""
+    if not group["decoupled_weight_decay"] or is_zero(group["weight_decay"]):
+        return update, rate
+    decayed = param.clone()
+    weight_decay(decayed, grad, group)
+    return update.mul(rate).add_(param.sub(decayed)), 1.0
 
 
 # ## Choosing the numbers

@@ -241,7 +241,7 @@ class WeightDecay:
             return grad
         # Coupled: $g + \lambda \theta$
         if not group.get("decoupled_weight_decay", self.weight_decouple):
-            return self.gradient(param, group).mul(group["weight_decay"]).add_(grad)
+            return grad.add(self.gradient(param, group), alpha=group["weight_decay"])
         # Decoupled: $(1 - \lambda)\, \theta$ or $(1 - \alpha\lambda)\, \theta$
         self.shrink(param, self.amount(group), group)
         return grad
@@ -320,6 +320,10 @@ class DecayInRule:
             before = param.clone() if decay.needs_before else None
             self.noted = before, param, group
         return grad
+
+    def gradient(self, param: Any, group: Mapping[str, Any]) -> Any:
+        r"""Return the gradient of the penalty for $\lambda = 1$."""
+        return self.decay.gradient(param, {**group, **self.own})
 
     def finish(self, param: Any) -> None:
         """Decay after the rule has run, if that was noted; `param` follows a copy that the rule moved."""

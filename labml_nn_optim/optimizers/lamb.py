@@ -255,9 +255,10 @@ class LAMB(GenericAdaptiveOptimizer):
             ratio = quotient(norm, norm_of_each(update))
             if group["max_ratio"] is not None:
                 ratio = ratio.clamp_max(group["max_ratio"])
-            update = update.mul(ratio)
+        else:
+            ratio = update.new_ones(())
         # $\theta_t = \theta_{t-1} - \alpha\, r\, u$
-        param.sub_(update.mul(group["lr"]))
+        param.addcmul_(update, ratio, value=-group["lr"])
 
 
 def norm_of_all(tensors: Iterable[Tensor]) -> float:

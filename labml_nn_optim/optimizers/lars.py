@@ -230,16 +230,20 @@ class LARS(GenericAdaptiveOptimizer):
             # $\lVert g \rVert + \lambda \lVert\theta\rVert + \varepsilon$, for any kind of decay
             length = norm_of_each(grad).add_(group["eps"])
             if direction is not grad:
-                length.add_(norm_of_each(direction.sub(grad)))
+                penalty = self.weight_decay.gradient(param, group)
+                length.add_(norm_of_each(penalty), alpha=group["weight_decay"])
             # $r = \eta\, \lVert\theta\rVert / (\lVert g \rVert + \lambda \lVert\theta\rVert + \varepsilon)$
             reach = norm_of_each(param).mul_(group["trust_coefficient"])
             ratio = quotient(reach, length)
-            direction = direction.mul(ratio)
+        else:
+            ratio = grad.new_ones(())
+        if is_zero(group["momentum"]):
+            param.addcmul_(direction, ratio, value=-group["lr"])
+            return
         # $b_t = \mu\, b_{t-1} + r\, d$
-        if not is_zero(group["momentum"]):
-            direction = state["momentum_buffer"].mul_(group["momentum"]).add_(direction)
+        velocity = state["momentum_buffer"].mul_(group["momentum"]).addcmul_(direction, ratio)
         # $\theta_t = \theta_{t-1} - \alpha\, b_t$
-        param.sub_(direction.mul(group["lr"]))
+        param.add_(velocity, alpha=-group["lr"])
 
 
 # ## Choosing, and when not to

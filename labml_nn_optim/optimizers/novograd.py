@@ -206,7 +206,7 @@ class NovoGrad(GenericAdaptiveOptimizer):
         # $m_t = \beta_1 m_{t-1} + n_t + \lambda \theta_{t-1}$
         exp_avg.mul_(beta1).add_(self.weight_decay(param, normed, group))
         # $\theta_t = \theta_{t-1} - \alpha\, m_t$
-        param.sub_(exp_avg.mul(group["lr"]))
+        param.add_(exp_avg, alpha=-group["lr"])
 
 
 # ## Choosing, and when not to

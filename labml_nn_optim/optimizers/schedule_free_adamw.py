@@ -139,7 +139,7 @@ from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions
 from labml_nn_optim.checks import require_number
-from labml_nn_optim.schedule_free import ScheduleFree, add_decay, move
+from labml_nn_optim.schedule_free import ScheduleFree, join_decay, move
 from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["ScheduleFreeAdamW"]
@@ -226,9 +226,9 @@ class ScheduleFreeAdamW(ScheduleFree):
         # $v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         # $u_t = \alpha_t\, g_t / (\sqrt{\hat v_t} + \varepsilon)$
-        update = grad.div(exp_avg_sq.sqrt().add_(group["eps_hat"])).mul_(group["step_size"])
-        add_decay(self.weight_decay, param, grad, update, group)
-        move(param, state["z"], update, group)
+        normed = grad.div(exp_avg_sq.sqrt().add_(group["eps_hat"]))
+        update, rate = join_decay(self.weight_decay, param, grad, normed, group["step_size"], group)
+        move(param, state["z"], update, rate, group)
 
 
 # ## Choosing, and when not to

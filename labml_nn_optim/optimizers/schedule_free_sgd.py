@@ -107,7 +107,7 @@ from torch.optim.optimizer import ParamsT
 
 from labml_nn_optim.base import RunOptions
 from labml_nn_optim.checks import require_number
-from labml_nn_optim.schedule_free import ScheduleFree, add_decay, move
+from labml_nn_optim.schedule_free import ScheduleFree, join_decay, move
 from labml_nn_optim.weight_decay import WeightDecay
 
 __all__ = ["ScheduleFreeSGD"]
@@ -178,9 +178,8 @@ class ScheduleFreeSGD(ScheduleFree):
         if not group["decoupled_weight_decay"]:
             grad = self.weight_decay(param, grad, group)
         # $u_t = \alpha_t\, g_t$
-        update = grad.mul(group["lr"])
-        add_decay(self.weight_decay, param, grad, update, group)
-        move(param, state["z"], update, group)
+        update, rate = join_decay(self.weight_decay, param, grad, grad, group["lr"], group)
+        move(param, state["z"], update, rate, group)
 
 
 # ## Choosing, and when not to

@@ -16,7 +16,7 @@ class Descent(ScheduleFree):
 
     def step_param(self, state, group, grad, param):
         """Make the move."""
-        move(param, state["z"], grad.mul(group["lr"]), group)
+        move(param, state["z"], grad, group["lr"], group)
 
 
 model = new_network()

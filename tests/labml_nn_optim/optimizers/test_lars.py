@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from labml_nn_optim import LARS, SGD, L1WeightDecay, WeightDecay
+from labml_nn_optim import LARS, SGD, L1WeightDecay, WeightDecay, WeightDecayToStart
 from tests.labml_nn_optim.examples import SMALL_SHAPES, largest_difference, make_params, train
 
 
@@ -56,6 +56,22 @@ def test_the_ratio_counts_the_length_of_any_kind_of_decay() -> None:
     ratio = 0.001 * 5 / (10 + 3 * math.sqrt(2))
     expected = torch.tensor([9.0, 11.0], dtype=torch.float64).mul(ratio)
     torch.testing.assert_close(moved, expected, rtol=1e-8, atol=0)
+
+
+def test_the_ratio_counts_the_way_back_to_the_start() -> None:
+    decay = WeightDecayToStart(0.5, weight_decouple=False)
+    param = Parameter(torch.tensor([3.0, 4.0], dtype=torch.float64))
+    optimizer = LARS([param], lr=0.0, momentum=0.0, weight_decay=decay)
+    param.grad = torch.tensor([6.0, 8.0], dtype=torch.float64)
+    optimizer.step()
+    optimizer.param_groups[0]["lr"] = 1.0
+    with torch.no_grad():
+        param.copy_(torch.tensor([6.0, 8.0]))
+    before = param.detach().clone()
+    optimizer.step()
+    # The weight is 10 long and 5 from its start.
+    expected = torch.tensor([7.5, 10.0], dtype=torch.float64).mul(0.001 * 10 / (10 + 0.5 * 5))
+    torch.testing.assert_close(before - param.detach(), expected, rtol=1e-8, atol=0)
 
 
 def test_decoupled_decay_is_not_scaled() -> None:
