@@ -241,7 +241,7 @@ class WeightDecay:
             return grad
         # Coupled: $g + \lambda \theta$
         if not group.get("decoupled_weight_decay", self.weight_decouple):
-            return grad.add(self.gradient(param, group), alpha=group["weight_decay"])
+            return self.gradient(param, group).mul(group["weight_decay"]).add_(grad)
         # Decoupled: $(1 - \lambda)\, \theta$ or $(1 - \alpha\lambda)\, \theta$
         self.shrink(param, self.amount(group), group)
         return grad

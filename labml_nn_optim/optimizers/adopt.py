@@ -224,7 +224,7 @@ class ADOPT(GenericAdaptiveOptimizer):
         # $m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, n_t$
         exp_avg.lerp_(normed, 1 - group["betas"][0])
         # $\theta_t = \theta_{t-1} - \alpha\, m_t$
-        param.add_(exp_avg, alpha=-group["lr"])
+        param.sub_(exp_avg.mul(group["lr"]))
         # Only now does $g_t$ join the second moment, for the steps to come.
         memory = group["memory"]
         exp_avg_sq.mul_(memory).addcmul_(grad, grad, value=1 - memory)

@@ -228,7 +228,7 @@ class ASGD(GenericAdaptiveOptimizer):
         r"""Move one parameter, or a piece that holds many."""
         grad = self.weight_decay(param, grad, group)
         # $\theta_t = (1 - \lambda \eta_t)\, \theta_{t-1} - \eta_t\, g_t$
-        param.mul_(group["shrink"]).add_(grad, alpha=-group["lr"])
+        param.mul_(group["shrink"]).sub_(grad.mul(group["lr"]))
         # $\bar\theta_t = \bar\theta_{t-1} + \mu_t\, (\theta_t - \bar\theta_{t-1})$
         state["ax"].lerp_(param, group["weight"])
 

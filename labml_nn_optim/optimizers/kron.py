@@ -328,7 +328,7 @@ class Kron(GenericAdaptiveOptimizer):
             rms = mean_of_each(update.square()).sqrt_()
             update = update.mul(rms.add_(FLOOR).reciprocal_().mul_(group["clip_rms"]).clamp_max_(1))
         # $\theta_t = \theta_{t-1} - \alpha\, u_t$
-        param.add_(update, alpha=-group["lr"])
+        param.sub_(update.mul(group["lr"]))
 
 
 def triangular_dims(shape: Sequence[int], group: Mapping[str, Any]) -> list[int]:

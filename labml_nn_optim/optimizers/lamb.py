@@ -255,10 +255,9 @@ class LAMB(GenericAdaptiveOptimizer):
             ratio = quotient(norm, norm_of_each(update))
             if group["max_ratio"] is not None:
                 ratio = ratio.clamp_max(group["max_ratio"])
-        else:
-            ratio = update.new_ones(())
+            update.mul_(ratio)
         # $\theta_t = \theta_{t-1} - \alpha\, r\, u$
-        param.addcmul_(update, ratio, value=-group["lr"])
+        param.sub_(update.mul_(group["lr"]))
 
 
 def norm_of_all(tensors: Iterable[Tensor]) -> float:

@@ -228,13 +228,13 @@ class LARS(GenericAdaptiveOptimizer):
         direction = self.weight_decay(param, grad, group)
         if group["always_adapt"] or not is_zero(group["weight_decay"]):
             # $\lVert g \rVert + \lambda \lVert\theta\rVert + \varepsilon$, for any kind of decay
-            length = norm_of_each(grad).add_(group["eps"])
+            size, length = norm_of_each(param), norm_of_each(grad).add_(group["eps"])
             if direction is not grad:
                 penalty = self.weight_decay.gradient(param, group)
-                length.add_(norm_of_each(penalty), alpha=group["weight_decay"])
+                pull = size if penalty is param else norm_of_each(penalty)
+                length.add_(pull, alpha=group["weight_decay"])
             # $r = \eta\, \lVert\theta\rVert / (\lVert g \rVert + \lambda \lVert\theta\rVert + \varepsilon)$
-            reach = norm_of_each(param).mul_(group["trust_coefficient"])
-            ratio = quotient(reach, length)
+            ratio = quotient(size.mul(group["trust_coefficient"]), length)
         else:
             ratio = grad.new_ones(())
         if is_zero(group["momentum"]):

@@ -226,8 +226,8 @@ class ScheduleFreeAdamW(ScheduleFree):
         # $v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2$
         exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         # $u_t = \alpha_t\, g_t / (\sqrt{\hat v_t} + \varepsilon)$
-        normed = grad.div(exp_avg_sq.sqrt().add_(group["eps_hat"]))
-        update, rate = join_decay(self.weight_decay, param, grad, normed, group["step_size"], group)
+        update = grad.div(exp_avg_sq.sqrt().add_(group["eps_hat"])).mul_(group["step_size"])
+        update, rate = join_decay(self.weight_decay, param, grad, update, 1.0, group)
         move(param, state["z"], update, rate, group)
 
 

@@ -262,7 +262,7 @@ class Scion(GenericAdaptiveOptimizer):
             point = best_point(average, group)
         else:
             point = average.div(mean_of_each(average.square()).sqrt_().add_(group["eps"]))
-        param.add_(point, alpha=-group["lr"] * group["scale"])
+        param.sub_(point.mul(group["lr"] * group["scale"]))
 
 
 def best_point(average: Tensor, group: Mapping[str, Any]) -> Tensor:

@@ -365,7 +365,7 @@ class Shampoo(GenericAdaptiveOptimizer):
                 # An update of zero has no direction that could be given a length.
                 own = norm_of_each(update)
                 update = update.mul(length.div(own.clamp_min(torch.finfo(own.dtype).tiny)))
-        param.add_(update, alpha=-group["lr"])
+        param.sub_(update.mul(group["lr"]))
 
     def _follow(self, state: dict[str, Any], group: Mapping[str, Any], grad: Tensor) -> None:
         dims = _dims(state)
