@@ -13,7 +13,7 @@ chapter: "12.11"
 needs: [experiments/mnist, experiments/training, experiments/sweep]
 ---
 
-On MNIST twenty-seven optimizers of this course came out within 0.14 points: the task is too easy to tell most of them apart.
+On MNIST twenty-eight optimizers of this course came out within 0.14 points: the task is too easy to tell most of them apart.
 Here 32 x 32 pixels in colour show one of ten kinds of things, from airplane to truck, from any side
 and before any background.
 
@@ -49,19 +49,19 @@ schedule of its own. The weights decay where the optimizer's default says so: Ad
   told from Adam. A matrix alone does not do it: Scion, with the radius that suited MNIST, has 78.9 %. And only the number of steps is equal here, [not their
   cost](speed.py).
 - **Twenty-four more are close.** Their medians, Shampoo's among them, lie between 79.1 and 81.2 %, and a range of three seeds is up to 1.6 points wide. Most
-  of these [cannot be told apart](comparison.py). NAdam's worst seed is better than Adam's best, but that is one of 276 pairs. 112 of them lie apart like this,
+  of these [cannot be told apart](comparison.py). NAdam's worst seed is better than Adam's best, but that is one of 276 pairs. 109 of them lie apart like this,
   where equals would in one of ten: not all are equal, but one pair alone may be luck.
 - **Who begins softly takes the larger rate.** Adam is best at 0.003. With a warm-up it is best at 0.01; RAdam, and AdaBelief with RAdam's
   factor, are best at 0.03. The medians of the three are 0.9 to 1.6 points above Adam's, though two of the ranges overlap with its own. With a
   warm-up and a cosine, at 0.01 too, it is 0.1. NAdam gains as much at Adam's own rate, so this is not the only way.
 - **Those at the end have not learned enough.** From Prodigy down to DoWG, with Rprop left out, the training loss of the last steps is 0.66 to 0.90; the twenty-four have
-  0.52 to 0.60. Their test losses, 0.66 to 0.87, are as near to it as those of the twenty-four are to theirs: they have not learned too much by heart, they are slower.
+  0.52 to 0.62. Their test losses, 0.66 to 0.87, are as near to it as those of the twenty-four are to theirs: they have not learned too much by heart, they are slower.
   Whether they come nearer in thirty passes was not measured.
 - **Momentum is worth six points to SGD.** With momentum it has 75.7 %. Descent without it has 69.2 % at its best rate ([ASGD](../labml_nn_optim/optimizers/asgd.py), which averages nothing here).
   DoWG, which has none either and needs no rate, has 69.0 %. But [DoG](../labml_nn_optim/optimizers/dog.py), without momentum too, has 74.3 % with a tuned factor.
 - **Rprop is not made for batches.** It takes a change of sign for a step too far, and in the gradients of 128 images [signs change by
   chance](../labml_nn_optim/optimizers/rprop.py).
-- **A slope rather than a cliff.** On MNIST the next point of the grid often learns nothing. Here the held-out loss is 2 to 51 % higher there, and only DoG and DoWG, at three times their factor, diverge. One reason may be
+- **A slope rather than a cliff.** On MNIST the next point of the grid often learns nothing. Here the held-out loss is 1 to 51 % higher there, and only DoG and DoWG, at three times their factor, diverge. One reason may be
   batch norm: where a step makes weights too long, the norm divides by their length. SGD's loss reaches 2.30, $\log 10$, at thirty times its best
   rate.
 

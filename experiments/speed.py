@@ -395,6 +395,8 @@ def measure_briefly(
       what pieces and kernels are worth, and nothing about another library. GaLore is among these, since others
       project matrices and leave convolutions to Adam.
     * Where a rule has random numbers, or others start it differently, *differ by* is as large as the steps are.
+      The gradient is the same in every step, so the loss falls along a line without end: the estimates of
+      D-Adaptation and Prodigy grow without end, too, and with the weights what rounding does to them.
     * SGD has a momentum of 0.9 on both sides. Without it a step is one operation.
     * Rules with norms or matrices need every tensor whole. They have no compiled way, and their default way
       [stacks](../labml_nn_optim/stacks.py) equal shapes.

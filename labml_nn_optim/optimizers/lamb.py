@@ -302,7 +302,7 @@ def norm_of_all(tensors: Iterable[Tensor]) -> float:
 # walls are no cliffs.
 #
 # The accuracies are 99.36, 99.33 and 99.44 %, AdamW's 99.30 to 99.40 %: not to be told apart. [LARS](lars.py), with
-# 99.26 to 99.30 %, is below all three.
+# 99.24 to 99.29 %, is below all three.
 #
 # The first update is 0.139 long in all seeds, 1 % of the weights' length, and the 16th still 0.140. AdamW's are 1.8 and
 # 0.4. LAMB begins slower: the mean training loss of the steps 2 to 112 is 0.56, AdamW's 0.34 to 0.36. In the

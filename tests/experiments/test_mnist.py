@@ -464,14 +464,14 @@ def test_the_chapter_says_how_many_are_close(committed_runs):
     percents = {name: sorted(map(accuracy, runs)) for name, runs in committed_runs.items()}
     assert f"Of the optimizers of this course {len(percents)} are run here" in TEXT
     ranked = sorted(percents, key=lambda name: -percents[name][1])
-    close = ranked[:27]
-    assert f"Twenty-seven of the {len(percents)} are close" in TEXT
+    close = ranked[:28]
+    assert f"Twenty-eight of the {len(percents)} are close" in TEXT
     assert [f"{percents[name][1]:.2f}" for name in (close[0], close[-1])] == ["99.45", "99.31"]
-    assert percents[ranked[27]][1] < 99.305
+    assert percents[ranked[28]][1] < 99.305
     beaten = [name for name in close if percents[name][-1] < percents["scion"][0]]
-    assert (f"{percents['scion'][0]:.2f}", len(beaten)) == ("99.45", 21)
+    assert (f"{percents['scion'][0]:.2f}", len(beaten)) == ("99.45", 22)
     assert percents["scion"][1] - percents["adam"][1] == pytest.approx(0.04)
-    assert f"{percents['schedule_free_sgd'][1]:.2f}" == "99.32"
+    assert f"{percents['schedule_free_sgd'][1]:.2f}" == "99.36"
     assert f"{percents['soap'][1]:.2f}" == "99.41"
     assert "schedule_free_adamw" not in close
     first_epoch = {
@@ -480,7 +480,7 @@ def test_the_chapter_says_how_many_are_close(committed_runs):
     }
     best_starts = sorted(first_epoch, key=lambda name: -first_epoch[name])[:3]
     assert [f"{name} {first_epoch[name]:.2f}" for name in best_starts] == [
-        "schedule_free_sgd 99.12",
+        "schedule_free_sgd 99.13",
         "soap 99.04",
         "schedule_free_adamw 99.03",
     ]
