@@ -173,8 +173,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from labml_nn_optim.stacks import mean_of_each
 from labml_nn_optim.weight_decay import DecayInRule
 
@@ -216,7 +214,7 @@ class Caution(DecayInRule):
         mask = update.mul(grad).gt_(0)
         # $\theta_t = \theta - u\, \phi / \max(\operatorname{mean} \phi,\, 10^{-3})$
         mask.div_(mean_of_each(mask).clamp_min_(LEAST_SHARE))
-        torch.addcmul(before, update, mask, value=-1, out=moved)
+        moved.copy_(before.addcmul_(update, mask, value=-1))
         if self.noted is None and moved is not param:
             param.copy_(moved)
         super().finish(param)

@@ -236,6 +236,9 @@ class SymbolicTensor:
         sizes = size[0] if len(size) == 1 and not isinstance(size[0], int) else size
         return self.new_full(sizes, 0.0)
 
+    def new_ones(self, size: Sequence[int]) -> SymbolicTensor:
+        return self.new_full(size, 1.0)
+
     # ## Arithmetic
     def add(self, other: Any, alpha: Any = 1) -> SymbolicTensor:
         return each_element(lambda a, b: a + alpha * b, self, other)
