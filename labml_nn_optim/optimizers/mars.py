@@ -118,11 +118,11 @@ $(1 + \kappa)^2 + \kappa^2 = 2.40$ times that of $g$. If it changes its sign in 
 counts noise 1.55 times, and a gradient that flips 1.95 times. Lengths of steps after 1000 steps, in $\alpha$, all
 with $\beta_1 = 0.95$, $\beta_2 = 0.99$:
 
-| gradient | | AdamW | NAdamW | MARS |
+| gradient | measured as | AdamW | NAdamW | MARS |
 |---|---|---:|---:|---:|
 | noise | root mean square | 0.160 | 0.174 | 0.107 |
 | noise of size 1 around 0.1 | mean step | 0.101 | 0.101 | 0.066 |
-| constant | | 1 | 1 | 1 |
+| constant | each step | 1 | 1 | 1 |
 
 Where noise rules, MARS is close to an AdamW with $0.65\, \alpha$. It keeps the full $\alpha$ for the few weights
 whose gradient stays. With and without the cut MARS has these numbers, for the norm of 4000 elements hardly varies.
