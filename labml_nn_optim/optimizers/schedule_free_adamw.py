@@ -239,7 +239,7 @@ class ScheduleFreeAdamW(ScheduleFree):
 # - `warmup`: some hundred steps.
 #
 # It needs no $T$, and that is what it is for. If you know $T$ and have tuned AdamW with a cosine or a linear decay,
-# expect about the same.
+# expect about the same; on CIFAR-10 below it is ahead by 1.5 points, a part of which may be its warm-up's.
 #
 # ## Traps
 #
