@@ -124,7 +124,7 @@ the constant rate.
 
 ## Conventions
 
-| | reduces at bad look | better by | |
+| | reduces at bad look | better by | besides |
 |---|---|---|---|
 | torch 2.14 `ReduceLROnPlateau`, here | $k + 1$ | $10^{-4}$, relative | |
 | timm 1.0.31 `PlateauLRScheduler` | $k + 1$ | $10^{-4}$, relative | larger is better, unless told |

@@ -73,7 +73,7 @@ and a number of steps is a whole number.
 
 What happens to a key that is misspelt or out of place:
 
-| | |
+| program | what happens |
 |---|---|
 | noether 1.1 | a key that no schedule has is dropped; one of the base class is accepted, whether it is read or not |
 | the same, `StepFixedSchedule` with `max_value: 0.001` | dropped; the rate begins at the default of `start_value`, 1.0 |

@@ -85,7 +85,7 @@ $\beta = 0.9$ is then like 0.99, a little noisier.
 A step of an average with $\beta = 0.999$ is a thousandth of the distance. In bfloat16 most of that is rounded away.
 Let the weights be 0 once and 1 from then on. After 2000 more steps the average should be 0.865:
 
-| | |
+| | after 2000 steps |
 |---|---:|
 | `AveragedModel` of a bfloat16 model | 0.250 |
 | EMA here | 0.865 |

@@ -27,7 +27,7 @@ time. After 60 steps they are 300 times as far away.
 
 Now let every fifth step be followed by a step back: go half of the way to where the five steps began.
 
-| $\alpha h$ | | 0.1 | 1 | 1.9 | 2.1 |
+| $\alpha h$ | quantity | 0.1 | 1 | 1.9 | 2.1 |
 |---|---|---:|---:|---:|---:|
 | SGD | factor per step | 0.900 | 0 | 0.900 | 1.100 |
 | | mean of $\theta^2$ at rest | 0.0526 | 0.0100 | 0.0526 | none |

@@ -51,8 +51,10 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.loaded: list[str] = []
         self.without_alt: list[str] = []
+        self.without_header: list[str] = []
         self.faults: list[str] = []
         self._open: list[str] = []
+        self._cells = 0
         self.feed(html)
         self.close()
         self.faults += [f"<{tag}> stays open" for tag in self._open]
@@ -69,6 +71,10 @@ class Page(HTMLParser):
             self.faults.append(f"line {line}: <{tag}> has an attribute twice")
         if values.get("id"):
             self.identifiers[values["id"]] += 1
+        # A cell of a table's head that says nothing is no header; that of the first column may say nothing.
+        if tag == "td" and "thead" in self._open and self._cells:
+            self.without_header.append(f"line {line}: column {self._cells + 1}")
+        self._cells = 0 if tag == "tr" else self._cells + (tag in ("td", "th"))
         if tag == "img" and "alt" not in values:
             self.without_alt.append(f"line {line}: {values.get('src')}")
         for name in ("href", "src", "data"):
@@ -148,6 +154,10 @@ def test_no_identifier_stands_twice_on_a_page(pages):
 
 def test_every_picture_has_a_text_instead(pages):
     assert found({name: page.without_alt for name, page in pages.items()}) == {}
+
+
+def test_every_column_of_a_table_but_the_first_has_a_name(pages):
+    assert found({name: page.without_header for name, page in pages.items()}) == {}
 
 
 def test_every_element_is_closed_in_its_place_and_has_no_attribute_twice(pages):
