@@ -416,15 +416,17 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 #
 # - **Matrices without full rank.** A direction that no gradient has had is worth $\varepsilon^{-p}$, 100 for each
 #   side. With $f = 1$ that does no harm, as the gradient is in its own matrix. With $f = 10$ the next gradient's new
-#   directions are multiplied by it. For $64 \times 64$ gradients (a mean of rank 4, and noise of
-#   rank 4 that is twice as large) the cosine of a step with the mean is 0.7 in step 10, 0.0 in the steps 11 to 19, and 0.7 again in step 20, when the
-#   matrices have full rank. With $f = 1$ it is 0.7 throughout. So $f$ times the rank of a gradient, which is at most
-#   the number of rows of input, should exceed the longest dimension that has a matrix.
-# - **Vectors** have rank 1: with `precondition_1d=True` the same cosine for 64 elements is 0.2 in step 11, Adam's 0.8.
-#   So they have no matrix by default and make the graft's steps.
-# - **The scale of the loss.** $\varepsilon$ is compared with squares. For a $16 \times 16$ matrix of noise
-#   whose rows and columns go from 1 to $10^{-3}$ each, so elements from 1 to $10^{-6}$, dividing the loss by 10 000 turns a step to a cosine of 0.9 with what it was. Do not lower $\varepsilon$
-#   without end: below $10^{-7}$ of the largest, eigenvalues are rounding error in float32.
+#   directions are multiplied by it. Take $64 \times 64$ gradients of rank 4, products of two factors, each a mean
+#   plus noise of the same size. The cosine of a step with the product of the means is 0.7 in step 10, 0.0 in the
+#   steps 11 to 19, and 0.7 again in step 20, when the matrices have full rank. With $f = 1$ it is 0.7 throughout. So
+#   $f$ times the rank of a gradient, which is at most the number of rows of input, should exceed the longest dimension
+#   that has a matrix.
+# - **Vectors** have rank 1: with `precondition_1d=True` the cosine with the mean, for 64 elements and noise twice as
+#   large, is 0.2 in step 11, Adam's 0.8. So they have no matrix by default and make the graft's steps.
+# - **The scale of the loss.** $\varepsilon$ is compared with squares. Take a $16 \times 16$ matrix whose gradients are
+#   noise, scaled from 1 to $10^{-3}$ along the rows and along the columns. Dividing the loss by 10 000 turns a step to a
+#   cosine of 0.9 with what it was. Do not lower $\varepsilon$ without end: below $10^{-7}$ of the largest, eigenvalues
+#   are rounding error in float32.
 # - **A NaN in a gradient** is an error of `eigh` in the next step that finds roots, not a NaN in the weights.
 #
 # ## What the experiment shows
