@@ -419,8 +419,8 @@ def _dims(state: Mapping[str, Any]) -> list[int]:
 #   directions are multiplied by it. Take $64 \times 64$ gradients of rank 4, products of two factors, each a mean
 #   plus noise of the same size. The cosine of a step with the product of the means is 0.7 in step 10, 0.0 in the
 #   steps 11 to 19, and 0.7 again in step 20, when the matrices have full rank. With $f = 1$ it is 0.7 throughout. So
-#   $f$ times the rank of a gradient, which is at most the number of rows of input, should exceed the longest dimension
-#   that has a matrix.
+#   $f$ times the rank of a gradient, which is at most the number of rows of input, has to exceed the longest dimension
+#   that has a matrix, at the least.
 # - **Vectors** have rank 1: with `precondition_1d=True` the cosine with the mean, for 64 elements and noise twice as
 #   large, is 0.2 in step 11, Adam's 0.8. So they have no matrix by default and make the graft's steps.
 # - **The scale of the loss.** $\varepsilon$ is compared with squares. Take a $16 \times 16$ matrix whose gradients are
