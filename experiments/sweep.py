@@ -91,7 +91,7 @@ perhaps, it is started again, twice at most. Two sweeps in one folder share the 
 a run waits for the first and takes the record. If the first is killed, its lock goes with it, and the second makes the run.
 
 Does early stopping stop the best? It looks at a quarter of the steps for the first time, and lets the best
-third go on. In 45 of the 49 searches on MNIST the rate that won belonged to that third. Adafactor's and LARS's
+third go on. In 46 of the 49 searches on MNIST the rate that won belonged to that third. Adafactor's
 came third of six, less than 2 % behind the second, and Prodigy's second of three. The last exception is Adam with a
 warm-up of 200 steps: at step 196 it had made all its steps but the last few at smaller rates. So early stopping is a
 risk with schedules that start slowly, and it is off unless asked for. No record of this course was made with it.
