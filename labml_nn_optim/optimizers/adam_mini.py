@@ -96,7 +96,7 @@ that $v$, a mean of squared gradients, stands for curvature.
 Two independent inputs of the sizes 1 and 0.01 enter one neuron. Both true weights are 1, and both start at 0. The mean
 gradients are $\theta_1 - 1$ and $10^{-4}\, (\theta_2 - 1)$. With these and $\alpha = 0.01$:
 
-| | first step of $\theta_1$ | of $\theta_2$ | $\theta_1$ after 200 steps | $\theta_2$ after 200 steps |
+| | first step of $\theta_1$ | first step of $\theta_2$ | $\theta_1$ after 200 steps | $\theta_2$ after 200 steps |
 |---|---:|---:|---:|---:|
 | Adam | $1.00\, \alpha$ | $1.00\, \alpha$ | 0.984 | 0.984 |
 | Adam-mini | $1.41\, \alpha$ | $0.00014\, \alpha$ | 1.000 | 0.0005 |

@@ -233,8 +233,8 @@ class NovoGrad(GenericAdaptiveOptimizer):
 # ## What the experiment shows
 #
 # [The MNIST network](../../experiments/mnist.py). The search chose $\alpha = 0.01$, where to begin, and hardly
-# prefers it to 0.03: there the held-out loss is 2 % higher. It is 83 % higher at 0.003, and at the
-# default of 0.001 4.1 times as high. The accuracies are 99.36, 99.34 and 99.35 %. All three are above
+# prefers it to 0.03: there the held-out loss is 2 % higher. It is 83 % higher at 0.003,
+# and 4.1 times as high at the default of 0.001. The accuracies are 99.36, 99.34 and 99.35 %. All three are above
 # [LARS](lars.py), 99.24 to 99.29 %, and SGD with momentum, 98.83 to 99.22 %, and cannot be told from
 # [AdamW](adamw.py)'s 99.30 to 99.40 %.
 #
